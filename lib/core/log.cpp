@@ -1,0 +1,70 @@
+#include "core/log.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+
+#include "core/error.hpp"
+
+namespace vox::core::log {
+namespace {
+
+struct State {
+    std::mutex mutex;
+    std::ofstream file;
+    Level level = Level::info;
+    int rank = 0;
+    int world_size = 1;
+};
+
+State& state() {
+    static State instance;
+    return instance;
+}
+
+std::string time_of_day() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    localtime_r(&now, &parts);
+    std::array<char, 16> text{};
+    std::strftime(text.data(), text.size(), "%H:%M:%S", &parts);
+    return text.data();
+}
+
+}  // namespace
+
+void set_rank(int rank, int world_size) {
+    const std::scoped_lock lock(state().mutex);
+    state().rank = rank;
+    state().world_size = world_size;
+}
+
+void set_level(Level level) {
+    const std::scoped_lock lock(state().mutex);
+    state().level = level;
+}
+
+void open_file(const std::filesystem::path& file) {
+    const std::scoped_lock lock(state().mutex);
+    state().file = std::ofstream(file, std::ios::app);
+    if (!state().file) throw WriteError(concat("cannot open the log file ", file.string(), " for writing"));
+}
+
+void write(Level level, const std::string& line) {
+    State& log = state();
+    const std::scoped_lock lock(log.mutex);
+    if (level < log.level) return;
+    if (log.rank != 0 && level < Level::warning) return;
+    const char* mark = level == Level::warning ? "warning: " : level == Level::error ? "error: " : "";
+    const std::string who = log.rank == 0 ? "" : concat("[rank ", log.rank, "] ");
+    // One write per line, so that lines of several ranks do not mix.
+    const std::string text = concat(time_of_day(), ' ', who, mark, line, '\n');
+    std::cerr << text << std::flush;
+    if (log.file) log.file << text << std::flush;
+}
+
+}  // namespace vox::core::log
