@@ -1,0 +1,51 @@
+#pragma once
+// What is known about a case without reading its voxels.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/geometry.hpp"
+#include "data/nifti.hpp"
+#include "data/voxel_type.hpp"
+
+namespace vox::data {
+
+/// Intensity figures of one channel over its non-zero voxels, after slope and intercept (float64 sums).
+struct ChannelStatistics {
+    double mean = 0, standard_deviation = 0;  // population standard deviation (divided by n), as MONAI's NormalizeIntensity
+    double minimum = 0, maximum = 0;
+    double p01 = 0, p99 = 0;  // percentiles, linear interpolation as numpy's default
+    int64_t voxels = 0;
+};
+
+/// One source file of a case, for the way back to NIfTI.
+struct SourceVolume {
+    std::string channel;      // "t1", "flair", ...; "label" for the label
+    core::Index3 size{};      // i, j, k of the file
+    VoxelType type = VoxelType::int16;
+    double scl_slope = 1.0, scl_inter = 0.0;
+    NiftiGeometry geometry;
+};
+
+struct CaseInfo {
+    std::string id;
+    std::array<int64_t, 4> shape{};  // C, D, H, W of the image in the shard (RAS)
+    VoxelType type = VoxelType::int16;
+    bool has_label = false;
+    core::Affine affine{};           // (i,j,k) of the RAS grid to mm
+    core::Double3 spacing_mm{};      // D, H, W
+    std::vector<SourceVolume> sources;            // one a channel, in channel order
+    SourceVolume label_source;                    // where has_label
+    std::vector<ChannelStatistics> statistics;    // one a channel
+    core::Box foreground_box;                     // smallest box around the voxels where any channel is not 0
+    std::map<int, int64_t> label_voxels;          // label value -> number of voxels, 0 excluded
+    std::map<std::string, std::string> columns;   // clinical columns, as text
+    std::string split;                            // "train", "val", "test"
+    core::Index3 size() const { return {shape[1], shape[2], shape[3]}; }
+    int64_t channels() const { return shape[0]; }
+};
+
+}  // namespace vox::data

@@ -1,0 +1,68 @@
+#pragma once
+// Reading cases out of a folder of shards (dataset.json and *.h5), without HDF5 in the loop: chunk offsets are indexed once,
+// then chunks are read with pread, checked, decoded and copied by the calling thread.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/case_info.hpp"
+#include "data/label_scheme.hpp"
+
+namespace vox::data {
+
+/// Foreground voxels of one label value, as flat indices into [D,H,W]: a bounded, evenly strided selection.
+struct ForegroundPositions {
+    int label = 0;
+    std::vector<uint32_t> flat;
+};
+
+/// A data set on disk.  Opening reads dataset.json and every shard's structure (attributes, chunk tables), no voxels, and
+/// checks sizes, types, filters and format version against limits.  Throws DataError naming file and case.
+/// All reading functions are const and may be called from several threads at once.
+class ShardReader {
+public:
+    /// `chunk_cache_bytes` > 0 keeps decoded chunks, least recently used dropped first, up to that many bytes.
+    explicit ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes = 0);
+    ~ShardReader();
+    ShardReader(const ShardReader&) = delete;
+
+    const std::vector<CaseInfo>& cases() const;
+    const LabelScheme& scheme() const;
+    const std::vector<std::string>& channel_names() const;
+    /// Indices into `cases()` of "train", "val" or "test", in the order of dataset.json.
+    std::vector<size_t> split(const std::string& name) const;
+    /// XXH3-64 of dataset.json's content, in hex: what a checkpoint remembers of its data.
+    const std::string& digest() const;
+
+    /// out [C,d,h,w], after slope and intercept.  The box must lie inside the case.  Throws DataError naming file, case and
+    /// chunk where a checksum is wrong.
+    void read_image(size_t case_index, const core::Box& box, std::span<float> out) const;
+    /// out [d,h,w].
+    void read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out) const;
+    const std::vector<ForegroundPositions>& foreground(size_t case_index) const;
+
+    struct Counters {
+        int64_t chunks_decoded = 0, cache_hits = 0, bytes_read = 0;
+        size_t cache_bytes = 0, cache_peak_bytes = 0;
+    };
+    Counters counters() const;
+
+    /// Reads and checks every chunk of every case; one message a problem (file, case, chunk), empty where all is well.
+    std::vector<std::string> verify() const;
+
+    /// The stored (unscaled) voxels of one channel, in the shard's type, [D,H,W]; and of the label.
+    std::vector<std::byte> read_stored(size_t case_index, int64_t channel) const;
+    /// The case's files as they were: geometry, type, axis order; the label last where there is one.
+    std::vector<std::pair<std::string, NiftiImage>> restore(size_t case_index) const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace vox::data
