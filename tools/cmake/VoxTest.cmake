@@ -1,6 +1,8 @@
 # Tests mirror lib/: tests/<module>/<subject>_test.cpp is added by add_unit_test(<module>/<subject> ...).
 # Every test has a label for its module, a label for its kind, and a time limit that only a hang reaches.
 
+# The Python of LibTorch's virtual environment: oracle tests run nibabel, h5py and MONAI with it.
+cmake_path(SET VOX_PYTHON NORMALIZE "${LibTorch_ROOT}/../../../../bin/python")
 set(VOX_MPIRUN mpirun --allow-run-as-root --oversubscribe --mca btl_vader_single_copy_mechanism none)
 
 # Built once per test source: vox_test_program(<module>/<subject> MAIN <gtest_main|mpi_main> [DEPENDS <module>...])
@@ -49,5 +51,6 @@ function(vox_test_properties test path labels processors timeout)
     set(processors 2)
   endif()
   set_tests_properties(${test} PROPERTIES LABELS "${module};${labels}" PROCESSORS ${processors} TIMEOUT ${timeout}
-                       SKIP_RETURN_CODE 77 ENVIRONMENT "OMP_NUM_THREADS=1;VOX_SOURCE_DIR=${CMAKE_SOURCE_DIR};VOX_BUILD_DIR=${CMAKE_BINARY_DIR}")
+                       SKIP_RETURN_CODE 77 ENVIRONMENT
+                       "OMP_NUM_THREADS=1;VOX_SOURCE_DIR=${CMAKE_SOURCE_DIR};VOX_BUILD_DIR=${CMAKE_BINARY_DIR};VOX_PYTHON=${VOX_PYTHON}")
 endfunction()
