@@ -1,0 +1,46 @@
+#pragma once
+// What a user may configure about reading and augmenting training data: section `data`.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/section.hpp"
+#include "core/geometry.hpp"
+#include "data/epoch_sampler.hpp"
+#include "data/transforms.hpp"
+
+namespace vox::data {
+
+struct Options {
+    int64_t batch_size = 1;         // items a rank and micro-batch; 0 where global_batch_size says it
+    int64_t global_batch_size = 0;  // items an optimizer step, over all ranks and micro-batches; 0 where batch_size says it
+    std::vector<int64_t> crop_size{96, 96, 96};  // D, H, W
+    int64_t samples_per_case = 1;
+    double foreground_ratio = 0.33;
+    std::string normalisation = "zscore_nonzero";
+    double flip_probability = 0.5;
+    std::vector<int64_t> flip_axes{0, 1, 2};  // 0 D, 1 H, 2 W
+    double intensity_scale = 0.1;
+    double intensity_shift = 0.1;
+    int64_t threads = 2;
+    int64_t prefetch_mb = 512;
+    int64_t cache_mb = 1024;
+    bool drop_last = false;
+    int64_t seed = 0;
+
+    /// Takes the keys above out of section `data`.  Throws ConfigError for values that cannot work or contradict each other.
+    void read(config::Section& section);
+
+    core::Index3 crop() const { return {crop_size[0], crop_size[1], crop_size[2]}; }
+    Augmentation augmentation() const;
+    SamplerOptions sampler(int64_t global_micro_batch) const;
+    size_t cache_bytes() const { return static_cast<size_t>(cache_mb) << 20; }
+    size_t prefetch_bytes() const { return static_cast<size_t>(prefetch_mb) << 20; }
+};
+
+/// Items of one global micro-batch: batch_size * world_size, or global_batch_size / accumulation.  The first start of a run
+/// asks; the checkpoint keeps the answer.  Throws ConfigError with the arithmetic where it does not divide.
+int64_t resolve_global_micro_batch(const Options& options, int world_size, int64_t accumulation);
+
+}  // namespace vox::data

@@ -1,0 +1,50 @@
+#pragma once
+// Intensity normalisation and augmentation: the same tensor code on CPU and GPU.  What an item gets is a pure function of its
+// key.  Order: normalise, flip, scale, shift.
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/batch.hpp"
+#include "data/case_info.hpp"
+#include "ops/random_key.hpp"
+
+namespace vox::data {
+
+/// zscore_nonzero: (x - mean) / standard deviation of the channel's non-zero voxels where x is not 0; 0 stays 0
+///     (MONAI NormalizeIntensity(nonzero=True, channel_wise=True)).
+/// percentile: p01 .. p99 of the channel's non-zero voxels become -1 .. 1, what lies outside is clipped, 0 included
+///     (MONAI ScaleIntensityRange(p01, p99, -1, 1, clip=True)).
+/// none: as stored, after slope and intercept.
+enum class Normalisation { none, zscore_nonzero, percentile };
+
+/// By name; throws ConfigError for another.
+Normalisation normalisation(const std::string& name);
+
+/// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A channel without non-zero voxels stays
+/// as it is; a spread of 0 divides by 1.  Returns a new tensor (the same one for `none`).
+at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method);
+
+struct Augmentation {
+    double flip_probability = 0;
+    std::vector<int64_t> flip_axes;  // 0 D, 1 H, 2 W; each is flipped or not by itself
+    double intensity_scale = 0;      // x * (1 + u), u uniform in [-scale, scale), one an item
+    double intensity_shift = 0;      // x + u, u uniform in [-shift, shift), one an item
+};
+
+/// What one item gets.
+struct AugmentationDraw {
+    std::array<bool, 3> flip{false, false, false};
+    double scale = 0;  // the u of x * (1 + u)
+    double shift = 0;
+};
+AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::RandomKey& key);
+
+/// Flips image and label and scales and shifts the image, item by item as `draw_augmentation(batch.keys[b])` says.
+void augment(Batch& batch, const Augmentation& augmentation);
+
+}  // namespace vox::data
