@@ -19,7 +19,8 @@
 
 namespace vox::config {
 
-struct Node;  // one value of the tree, defined in node.hpp
+struct Tree;  // what a Document owns, defined in tree.hpp
+struct Node;  // one value of the tree
 
 /// One mapping of the configuration, with the path that leads to it ("train.optimizer").  A view: the Document owns it.
 class Section {
@@ -53,9 +54,12 @@ public:
 
 private:
     friend class Document;
-    Section(Node* node, std::string path) : node_(node), path_(std::move(path)) {}
+    Section(Tree* tree, Node* node, std::string path) : tree_(tree), node_(node), path_(std::move(path)) {}
+    template <class T>
+    void take(std::string_view key, T& field, std::string type, std::string_view doc);
+    Tree* tree_;
     Node* node_;
-    std::string path_;
+    std::string path_;  // empty for the root
 };
 
 /// One key as it was read: for `config.yaml` of a run, and for the table of keys.
@@ -100,8 +104,7 @@ public:
     std::string resolved_yaml() const;
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::unique_ptr<Tree> tree_;
 };
 
 }  // namespace vox::config
