@@ -16,10 +16,13 @@ namespace {
 struct State {
     std::mutex mutex;
     std::ofstream file;
+    std::string status;
     Level level = Level::info;
     int rank = 0;
     int world_size = 1;
 };
+
+constexpr const char* kClearLine = "\r\x1b[K";  // to the line's start, and erase to its end
 
 State& state() {
     static State instance;
@@ -54,6 +57,12 @@ void open_file(const std::filesystem::path& file) {
     if (!state().file) throw WriteError(concat("cannot open the log file ", file.string(), " for writing"));
 }
 
+void status(const std::string& line) {
+    const std::scoped_lock lock(state().mutex);
+    state().status = line;
+    std::cerr << concat(kClearLine, line) << std::flush;
+}
+
 void write(Level level, const std::string& line) {
     State& log = state();
     const std::scoped_lock lock(log.mutex);
@@ -63,7 +72,7 @@ void write(Level level, const std::string& line) {
     const std::string who = log.rank == 0 ? "" : concat("[rank ", log.rank, "] ");
     // One write per line, so that lines of several ranks do not mix.
     const std::string text = concat(time_of_day(), ' ', who, mark, line, '\n');
-    std::cerr << text << std::flush;
+    std::cerr << (log.status.empty() ? text : concat(kClearLine, text, log.status)) << std::flush;
     if (log.file) log.file << text << std::flush;
 }
 

@@ -20,6 +20,10 @@ void set_level(Level level);
 /// Rank 0 only: also append every line to `file`.  Throws WriteError where it cannot be opened.
 void open_file(const std::filesystem::path& file);
 
+/// Shows `line` as the last line of a terminal: log lines go above it, and an empty text takes it away.  Not in the log's
+/// file.  Only where standard error is a terminal; rank 0 only.  Thread safe.
+void status(const std::string& line);
+
 /// Writes one line.  Thread safe.
 void write(Level level, const std::string& line);
 

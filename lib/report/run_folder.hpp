@@ -1,0 +1,43 @@
+#pragma once
+// The folder that a run leaves: runs/<name>/.
+
+#include <filesystem>
+
+namespace vox::report {
+
+/// Where the parts of a run's folder are.
+struct RunPaths {
+    std::filesystem::path root;
+
+    std::filesystem::path config() const { return root / "config.yaml"; }
+    std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
+    std::filesystem::path log() const { return root / "log.txt"; }
+    std::filesystem::path report() const { return root / "report.html"; }
+    std::filesystem::path checkpoints() const { return root / "checkpoints"; }
+    std::filesystem::path previews() const { return root / "previews"; }
+    std::filesystem::path tensorboard() const { return root / "tensorboard"; }
+    std::filesystem::path lock() const { return root / ".lock"; }
+};
+
+/// A run's folder, held by this process: created where it is not there, and locked until destruction or the process's end,
+/// however it ends.  One rank (rank 0).
+class RunFolder {
+public:
+    /// Throws WriteError, saying what to do, where a file is in its place, where it cannot be created or written, and where
+    /// another process trains into it (named by host and process id).
+    explicit RunFolder(const std::filesystem::path& root);
+    ~RunFolder();
+    RunFolder(const RunFolder&) = delete;
+    RunFolder& operator=(const RunFolder&) = delete;
+
+    const RunPaths& paths() const { return paths_; }
+
+private:
+    void create();
+    void take_lock();
+
+    RunPaths paths_;
+    int lock_ = -1;
+};
+
+}  // namespace vox::report
