@@ -59,9 +59,8 @@ void open_file(const std::filesystem::path& file) {
 
 void status(const std::string& line) {
     const std::scoped_lock lock(state().mutex);
-    // Without wrapping: what is too long for the terminal is cut off, so that one line is all there is to clear.
-    state().status = line.empty() ? line : concat("\x1b[?7l", line, "\x1b[?7h");
-    std::cerr << concat(kClearLine, state().status) << std::flush;
+    state().status = line;
+    std::cerr << concat(kClearLine, line) << std::flush;
 }
 
 void write(Level level, const std::string& line) {
