@@ -59,8 +59,9 @@ void open_file(const std::filesystem::path& file) {
 
 void status(const std::string& line) {
     const std::scoped_lock lock(state().mutex);
-    state().status = line;
-    std::cerr << concat(kClearLine, line) << std::flush;
+    // Without wrapping: what is too long for the terminal is cut off, so that one line is all there is to clear.
+    state().status = line.empty() ? line : concat("\x1b[?7l", line, "\x1b[?7h");
+    std::cerr << concat(kClearLine, state().status) << std::flush;
 }
 
 void write(Level level, const std::string& line) {

@@ -44,15 +44,16 @@ struct NiftiImage {
 
 /// Reads one volume; a 4-D file with a last axis of 1 counts as one.  Throws DataError, with the file's name, for: not a
 /// NIfTI file, truncated or with bytes after a corrupt gzip stream, dimensions that are not positive or whose product does
-/// not fit the file, unknown or complex types, a singular affine, a NaN or infinite voxel (named by its index).
+/// not fit the file exactly, unknown or complex types, a singular affine, a NaN or infinite voxel (named by its index).
 /// A decompressed size is checked against the header before memory is taken (limit: `max_bytes`).
 NiftiImage read_nifti(const std::filesystem::path& file, size_t max_bytes = size_t{16} << 30);
 
 /// All volumes of a 4-D file, in order (MSD stores its channels so); a 3-D file gives one.  Throws as `read_nifti`.
 std::vector<NiftiImage> read_nifti_channels(const std::filesystem::path& file, size_t max_bytes = size_t{16} << 30);
 
-/// Writes NIfTI-1, or NIfTI-2 where an axis is longer than 32767; gzip where the name ends in .gz.  Written beside its
-/// place and renamed, so that the file is whole or absent.  Throws WriteError.
+/// Writes NIfTI-1 (its real fields are float32), or NIfTI-2 where an axis is longer than 32767; gzip where the name ends
+/// in .gz.  Written beside its place and renamed, so that the file is whole or absent.  The same image gives the same
+/// bytes.  Throws WriteError.
 void write_nifti(const std::filesystem::path& file, const NiftiImage& image);
 
 /// A header with this affine in sform (code 1 or `code`) and, where it has no shear, in qform.

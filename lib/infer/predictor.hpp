@@ -1,0 +1,24 @@
+#pragma once
+// Weights that turn a case into a result, without any training data.
+
+#include <ATen/core/Tensor.h>
+
+#include "data/batch.hpp"
+
+namespace vox::infer {
+
+/// The result for one case, on the host, on the grid of the sample (RAS, [D,H,W]).
+struct Prediction {
+    at::Tensor label_map;      // [D,H,W] uint8, values of the label scheme
+    at::Tensor probabilities;  // [K,D,H,W] float32, one channel a region
+};
+
+/// Owned by a task during training, built alone by `infer`.  Uses the model's weights as they are at the call.
+class Predictor {
+public:
+    virtual ~Predictor() = default;
+    /// Any rank, no communication.  Leaves the model in the mode (training or evaluation) in which it was.
+    virtual Prediction predict(const data::Sample& sample) = 0;
+};
+
+}  // namespace vox::infer

@@ -1,0 +1,50 @@
+#pragma once
+// SegResNet (Myronenko, "3D MRI brain tumor segmentation using autoencoder regularization", 2018), without the autoencoder
+// branch, in the variant of MONAI 1.6: parameter and buffer names, order and shapes equal its state_dict one to one.
+
+#include <memory>
+#include <vector>
+
+#include "nn/model.hpp"
+#include "nn/options.hpp"
+
+namespace vox::nn {
+
+class Convolution;
+class Dropout;
+class ResBlock;
+class Norm;
+
+/// An encoder of residual blocks that halves the size and doubles the channels at every level, and a decoder that brings them
+/// back with trilinear upsampling and adds the encoder's output of the same size.
+class SegResNet : public Model {
+public:
+    /// Throws ConfigError where the options do not fit together (groups that do not divide the channels, ...).
+    SegResNet(const ModelOptions& options, const ModelContext& context);
+
+    at::Tensor forward(const at::Tensor& volume) override;
+    int64_t size_divisor() const override { return int64_t{1} << (down_.size() - 1); }
+
+private:
+    struct Level {
+        std::shared_ptr<Convolution> entry;  // strided on the way down, 1x1x1 on the way up; null at full size
+        std::vector<std::shared_ptr<ResBlock>> blocks;
+    };
+    void build_encoder(const ModelContext& context);
+    void build_decoder(const ModelContext& context);
+    void build_output(const ModelContext& context);
+    std::vector<std::shared_ptr<ResBlock>> add_blocks(torch::nn::Module& parent, size_t first_name, int64_t count,
+                                                      int64_t channels, const ModelContext& context);
+    at::Tensor run_blocks(const Level& level, at::Tensor x) const;
+    void check_input(const at::Tensor& volume) const;
+
+    ModelOptions options_;
+    int64_t in_channels_;
+    std::shared_ptr<Convolution> first_;
+    std::shared_ptr<Dropout> dropout_;
+    std::vector<Level> down_, up_;
+    std::shared_ptr<Norm> last_norm_;
+    std::shared_ptr<Convolution> last_;
+};
+
+}  // namespace vox::nn
