@@ -58,10 +58,10 @@ public:
 
     /// The items of one epoch in order.
     std::vector<Item> epoch_order(int64_t epoch) const;
-    /// The items of one global micro-batch, of all ranks, in order.  Throws InternalError for a place outside the epoch.
-    std::vector<Item> micro_batch(Position position) const;
-    /// This rank's slice of it.
-    std::vector<Item> micro_batch(Position position, int rank, int world_size) const;
+    /// Which part of `epoch_order` a global micro-batch is, and which part of it is this rank's.  Throws InternalError for
+    /// a micro-batch that no epoch has.
+    Slice range(int64_t micro_batch) const;
+    Slice range(int64_t micro_batch, int rank, int world_size) const;
 
     /// Where optimizer step `step` (from 0) begins, when every step of the run uses this accumulation.
     Position position_of_step(int64_t step, int64_t accumulation) const;

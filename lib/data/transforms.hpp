@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +26,8 @@ enum class Normalisation { none, zscore_nonzero, percentile };
 /// By name; throws ConfigError for another.
 Normalisation normalisation(const std::string& name);
 
-/// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A channel without non-zero voxels stays
-/// as it is; a spread of 0 divides by 1.  Returns a new tensor (the same one for `none`).
+/// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A spread of 0 divides by 1.  Returns a
+/// new tensor (the same one for `none`).  Throws InternalError where B, C and the statistics do not match.
 at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method);
 
 struct Augmentation {

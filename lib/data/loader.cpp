@@ -1,0 +1,159 @@
+#include "data/loader.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/crop.hpp"
+#include "data/device_copy.hpp"
+#include "data/prefetcher.hpp"
+
+namespace vox::data {
+namespace {
+
+/// Puts a box of `channels` volumes into the middle of padded ones.
+template <class Voxel>
+void pad_into(std::span<const Voxel> box, std::span<Voxel> out, int64_t channels, const Crop& crop, const core::Index3& size) {
+    std::fill(out.begin(), out.end(), Voxel{0});
+    const auto& [d, h, w] = crop.box.size;
+    const auto& before = crop.pad_before;
+    for (int64_t row = 0; row < channels * d * h; ++row) {
+        const int64_t channel = row / (d * h), k = row / h % d, j = row % h;
+        const int64_t to = ((channel * size[0] + k + before[0]) * size[1] + j + before[1]) * size[2] + before[2];
+        std::copy_n(box.begin() + row * w, w, out.begin() + to);
+    }
+}
+
+/// Reads a box with `read(span)`, padded to the crop's size where the volume is smaller.
+template <class Voxel, class Read>
+void read_padded(std::span<Voxel> out, int64_t channels, const Crop& crop, const core::Index3& size, Read read) {
+    if (crop.box.size == size) return read(out);
+    std::vector<Voxel> box(static_cast<size_t>(channels * crop.box.voxels()));
+    read(std::span<Voxel>(box));
+    pad_into<Voxel>(box, out, channels, crop, size);
+}
+
+/// All cases of a batch become one tensor, so they need the same channels.
+int64_t common_channels(const ShardReader& reader, const std::vector<size_t>& cases) {
+    if (cases.empty()) throw core::DataError("no training cases: the split 'train' of the data set is empty");
+    const CaseInfo& first = reader.cases()[cases.front()];
+    for (const size_t index : cases) {
+        const CaseInfo& info = reader.cases()[index];
+        if (info.channels() != first.channels()) {
+            throw core::DataError(core::concat("case ", info.id, " has ", info.channels(), " channels, case ", first.id, " has ",
+                                               first.channels(), "; a training split needs the same channels in every case"));
+        }
+    }
+    return first.channels();
+}
+
+}  // namespace
+
+struct Loader::State {
+    State(const ShardReader& data, const Options& settings, int64_t global_micro_batch, int rank, int world_size,
+          at::Device device, at::ScalarType image_type)
+        : reader(data), crop_size(settings.crop()), foreground_ratio(settings.foreground_ratio),
+          method(normalisation(settings.normalisation)), augmentation(settings.augmentation()), dtype(image_type),
+          channels(common_channels(data, data.split("train"))),
+          sampler(data.split("train"), settings.sampler(global_micro_batch)), copy(device),
+          prefetcher(sampler, rank, world_size, {channels, crop_size, settings.threads, settings.prefetch_bytes()}, copy,
+                     [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {
+                         read_item(item, image, label);
+                     }) {}
+
+    void read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const;
+    Batch next_batch();
+
+    const ShardReader& reader;
+    core::Index3 crop_size;
+    double foreground_ratio;
+    Normalisation method;
+    Augmentation augmentation;
+    at::ScalarType dtype;
+    int64_t channels;
+    EpochSampler sampler;
+    DeviceCopy copy;
+    Counters counters;
+    Prefetcher prefetcher;  // last: its threads use the rest
+};
+
+void Loader::State::read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const {
+    const CaseInfo& info = reader.cases()[item.case_index];
+    const Crop crop =
+        choose_crop(info.size(), crop_size, foreground_ratio, reader.foreground(item.case_index), item.key);
+    try {
+        read_padded(image, channels, crop, crop_size,
+                    [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out); });
+        if (!info.has_label) return std::fill(label.begin(), label.end(), uint8_t{0});
+        read_padded(label, 1, crop, crop_size,
+                    [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out); });
+    } catch (const core::DataError& error) {
+        throw core::DataError(core::concat(error.what(), " (training crop of case ", info.id, ", start [",
+                                           core::join(crop.box.start), "], size [", core::join(crop.box.size), "], epoch ",
+                                           item.key.epoch, ", position ", item.key.position, ")"),
+                              error.where());
+    }
+}
+
+Batch Loader::State::next_batch() {
+    Prefetcher::Result read = prefetcher.take();
+    Batch batch;
+    std::vector<const CaseInfo*> cases;
+    for (const Item& item : read.items) {
+        cases.push_back(&reader.cases()[item.case_index]);
+        batch.keys.push_back(item.key);
+        batch.case_ids.push_back(cases.back()->id);
+    }
+    counters.items += static_cast<int64_t>(cases.size());
+    counters.batch_bytes += static_cast<int64_t>(read.image.nbytes() + read.label.nbytes());
+    batch.image = normalise(read.image.to(dtype), cases, method);
+    batch.label = std::move(read.label);
+    augment(batch, augmentation);
+    return batch;
+}
+
+Loader::Loader(const ShardReader& reader, const Options& options, int64_t global_micro_batch, int rank, int world_size,
+               at::Device device, at::ScalarType dtype)
+    : state_(std::make_unique<State>(reader, options, global_micro_batch, rank, world_size, device, dtype)) {}
+
+Loader::~Loader() = default;
+
+std::vector<Batch> Loader::next(int64_t accumulation) {
+    std::vector<Batch> group;
+    const int64_t size = state_->sampler.group_size(position(), accumulation);
+    while (static_cast<int64_t>(group.size()) < size) group.push_back(state_->next_batch());
+    return group;
+}
+
+Position Loader::position() const { return state_->prefetcher.position(); }
+void Loader::seek(Position position) { state_->prefetcher.seek(position); }
+int64_t Loader::steps_per_epoch(int64_t accumulation) const { return state_->sampler.steps_per_epoch(accumulation); }
+const EpochSampler& Loader::sampler() const { return state_->sampler; }
+double Loader::wait_seconds() const { return state_->prefetcher.wait_seconds(); }
+
+Loader::Counters Loader::counters() const {
+    Counters counters = state_->counters;
+    counters.prefetch_peak_bytes = static_cast<int64_t>(state_->prefetcher.peak_bytes());
+    return counters;
+}
+
+Sample load_case(const ShardReader& reader, size_t case_index, Normalisation method) {
+    const CaseInfo& info = reader.cases().at(case_index);
+    const core::Box whole{{0, 0, 0}, info.size()};
+    const auto voxels = static_cast<size_t>(whole.voxels());
+    Sample sample{&info, at::empty(info.shape, at::kFloat), {}};
+    reader.read_image(case_index, whole,
+                      {sample.image.mutable_data_ptr<float>(), voxels * static_cast<size_t>(info.channels())});
+    const std::array<const CaseInfo*, 1> cases{&info};
+    sample.image = normalise(sample.image.unsqueeze(0), cases, method).squeeze(0);
+    if (info.has_label) {
+        sample.label = at::empty(info.size(), at::kByte);
+        reader.read_label(case_index, whole, {sample.label.mutable_data_ptr<uint8_t>(), voxels});
+    }
+    return sample;
+}
+
+}  // namespace vox::data

@@ -1,0 +1,106 @@
+#include "data/options.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace vox::data {
+
+using core::concat;
+
+namespace {
+
+void check_batch(const Options& options, const config::Section& section) {
+    section.require(options.batch_size >= 0 && options.global_batch_size >= 0,
+                    "batch_size and global_batch_size must not be negative");
+    section.require(options.batch_size == 0 || options.global_batch_size == 0,
+                    concat("batch_size: ", options.batch_size, " (per rank) and global_batch_size: ",
+                           options.global_batch_size, " contradict each other; give one of them, and 0 to the other"));
+    section.require(options.batch_size > 0 || options.global_batch_size > 0,
+                    "batch_size and global_batch_size are both 0; give one of them");
+}
+
+void check_crop(const Options& options, const config::Section& section) {
+    const auto& size = options.crop_size;
+    section.require(size.size() == 3 && std::all_of(size.begin(), size.end(), [](int64_t edge) { return edge > 0; }),
+                    concat("crop_size: [", core::join(size), "] must be three positive sizes, [D, H, W]"));
+    section.require(options.samples_per_case >= 1, "samples_per_case must be at least 1");
+    section.require(options.foreground_ratio >= 0 && options.foreground_ratio <= 1,
+                    concat("foreground_ratio: ", options.foreground_ratio, " is not within 0 .. 1"));
+}
+
+void check_augmentation(const Options& options, const config::Section& section) {
+    std::vector<int64_t> axes = options.flip_axes;
+    std::sort(axes.begin(), axes.end());
+    const bool distinct = std::adjacent_find(axes.begin(), axes.end()) == axes.end();
+    section.require(distinct && (axes.empty() || (axes.front() >= 0 && axes.back() <= 2)),
+                    concat("flip_axes: [", core::join(options.flip_axes), "] must be different ones of 0 (D), 1 (H), 2 (W)"));
+    section.require(options.flip_probability >= 0 && options.flip_probability <= 1,
+                    concat("flip_probability: ", options.flip_probability, " is not within 0 .. 1"));
+    section.require(options.flip_probability == 0 || !axes.empty(),
+                    concat("flip_probability: ", options.flip_probability,
+                           " with no flip_axes contradicts itself; set flip_probability: 0 to flip nothing"));
+    section.require(options.intensity_scale >= 0 && options.intensity_scale < 1,
+                    concat("intensity_scale: ", options.intensity_scale, " is not within 0 .. 1 (1 excluded)"));
+    section.require(options.intensity_shift >= 0, "intensity_shift must not be negative");
+}
+
+void check_reading(const Options& options, const config::Section& section) {
+    section.require(options.threads >= 1 && options.threads <= 256,
+                    concat("threads: ", options.threads, " is not within 1 .. 256"));
+    section.require(options.prefetch_mb >= 1, "prefetch_mb must be at least 1");
+    section.require(options.cache_mb >= 0, "cache_mb must not be negative; 0 keeps no chunks");
+    section.require(options.seed >= 0, "seed must not be negative");
+}
+
+}  // namespace
+
+void Options::read(config::Section& section) {
+    section.value("global_batch_size", global_batch_size,
+                  "crops an optimizer step over all ranks and micro-batches, instead of batch_size; 0: batch_size says it");
+    // Where the global size is given, the resolved configuration must show that the other one is not in force.
+    if (global_batch_size > 0) batch_size = 0;
+    section.value("batch_size", batch_size, "crops a rank and micro-batch; 0 where global_batch_size says it");
+    section.value("crop_size", crop_size, "training crop in voxels, [D, H, W]; smaller volumes are padded with 0");
+    section.value("samples_per_case", samples_per_case, "crops of each case an epoch");
+    section.value("foreground_ratio", foreground_ratio, "share of crops centred at a labelled voxel, 0 .. 1");
+    section.choice("normalisation", normalisation, {"zscore_nonzero", "percentile", "none"},
+                   "intensities by whole-volume statistics of the non-zero voxels of each channel");
+    section.value("flip_probability", flip_probability, "chance to flip a crop along each of flip_axes, 0 .. 1");
+    section.value("flip_axes", flip_axes, "axes that may be flipped: 0 D, 1 H, 2 W");
+    section.value("intensity_scale", intensity_scale, "x * (1 + u), u uniform within +- this, one u a crop; 0: off");
+    section.value("intensity_shift", intensity_shift, "x + u, u uniform within +- this, one u a crop; 0: off");
+    section.value("threads", threads, "reading threads a rank");
+    section.value("prefetch_mb", prefetch_mb, "memory a rank for crops read ahead, MiB (one micro-batch always fits)");
+    section.value("cache_mb", cache_mb, "memory a rank for decoded chunks, MiB; 0: none");
+    section.value("drop_last", drop_last, "leave out the short last micro-batch of an epoch");
+    section.value("seed", seed, "seed of order, crops and augmentation");
+    check_batch(*this, section);
+    check_crop(*this, section);
+    check_augmentation(*this, section);
+    check_reading(*this, section);
+}
+
+Augmentation Options::augmentation() const {
+    return {flip_probability, flip_axes, intensity_scale, intensity_shift};
+}
+
+SamplerOptions Options::sampler(int64_t global_micro_batch) const {
+    return {samples_per_case, global_micro_batch, drop_last, static_cast<uint64_t>(seed)};
+}
+
+int64_t resolve_global_micro_batch(const Options& options, int world_size, int64_t accumulation) {
+    core::check(world_size >= 1 && accumulation >= 1, concat("world size ", world_size, ", accumulation ", accumulation));
+    if (options.global_batch_size == 0) return options.batch_size * world_size;
+    if (options.global_batch_size % accumulation != 0) {
+        throw core::ConfigError(concat("data.global_batch_size: ", options.global_batch_size,
+                                       " cannot be cut into the ", accumulation, " equal micro-batches of train.accumulation: ",
+                                       options.global_batch_size, " = ", accumulation, " x ",
+                                       options.global_batch_size / accumulation, " + ",
+                                       options.global_batch_size % accumulation, "; choose a multiple of ", accumulation));
+    }
+    return options.global_batch_size / accumulation;
+}
+
+}  // namespace vox::data

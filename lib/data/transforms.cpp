@@ -1,0 +1,108 @@
+#include "data/transforms.hpp"
+
+#include <ATen/ops/flip.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/where.h>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace vox::data {
+namespace {
+
+/// One number an item and channel as [B,C,1,1,1], of the image's type and on its device.
+at::Tensor per_channel(std::vector<double>& values, int64_t items, const at::Tensor& image) {
+    const int64_t channels = static_cast<int64_t>(values.size()) / items;
+    return at::from_blob(values.data(), {items, channels, 1, 1, 1}, at::kDouble).to(image.options(), false, true);
+}
+
+/// What is subtracted and then divided by: `centre` and `spread` of each channel's statistics.
+struct Affines {
+    at::Tensor centre, spread;
+};
+
+template <class Centre, class Spread>
+Affines affines(const at::Tensor& image, std::span<const CaseInfo* const> cases, Centre centre, Spread spread) {
+    std::vector<double> centres, spreads;
+    for (const CaseInfo* info : cases) {
+        core::check(static_cast<int64_t>(info->statistics.size()) == image.size(1),
+                    core::concat("case ", info->id, " has statistics of ", info->statistics.size(), " channels, its image ",
+                                 image.size(1)));
+        for (const ChannelStatistics& channel : info->statistics) {
+            centres.push_back(centre(channel));
+            spreads.push_back(spread(channel) == 0 ? 1 : spread(channel));
+        }
+    }
+    return {per_channel(centres, image.size(0), image), per_channel(spreads, image.size(0), image)};
+}
+
+at::Tensor zscore_nonzero(const at::Tensor& image, std::span<const CaseInfo* const> cases) {
+    const auto [mean, deviation] = affines(
+        image, cases, [](const ChannelStatistics& channel) { return channel.mean; },
+        [](const ChannelStatistics& channel) { return channel.standard_deviation; });
+    return at::where(image.ne(0), image.sub(mean).div_(deviation), image);
+}
+
+at::Tensor percentile(const at::Tensor& image, std::span<const CaseInfo* const> cases) {
+    const auto [low, range] = affines(
+        image, cases, [](const ChannelStatistics& channel) { return channel.p01; },
+        [](const ChannelStatistics& channel) { return channel.p99 - channel.p01; });
+    return image.sub(low).div_(range).mul_(2).sub_(1).clamp_(-1, 1);
+}
+
+/// Uniform in [-range, range).
+double symmetric(double range, const ops::RandomKey& key, ops::Purpose purpose) {
+    return range * (2 * ops::random_uniform(key, purpose, 0, 0) - 1);
+}
+
+void flip_item(const at::Tensor& tensor, int64_t first_axis, const std::array<bool, 3>& flip) {
+    std::vector<int64_t> axes;
+    for (size_t axis = 0; axis < 3; ++axis) {
+        if (flip[axis]) axes.push_back(first_axis + static_cast<int64_t>(axis));
+    }
+    if (!axes.empty()) tensor.copy_(at::flip(tensor, axes));
+}
+
+}  // namespace
+
+Normalisation normalisation(const std::string& name) {
+    if (name == "none") return Normalisation::none;
+    if (name == "zscore_nonzero") return Normalisation::zscore_nonzero;
+    if (name == "percentile") return Normalisation::percentile;
+    throw core::ConfigError("data.normalisation: '" + name + "' is not one of zscore_nonzero, percentile, none");
+}
+
+at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method) {
+    core::check(image.dim() == 5 && image.size(0) == static_cast<int64_t>(cases.size()) && image.is_floating_point(),
+                "normalise: the image is not [B,C,D,H,W] of floating type with one case an item");
+    if (cases.empty() || method == Normalisation::none) return image;
+    return method == Normalisation::percentile ? percentile(image, cases) : zscore_nonzero(image, cases);
+}
+
+AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::RandomKey& key) {
+    AugmentationDraw draw;
+    for (const int64_t axis : augmentation.flip_axes) {
+        draw.flip.at(static_cast<size_t>(axis)) =
+            ops::random_uniform(key, ops::Purpose::flip, 0, static_cast<uint32_t>(axis)) < augmentation.flip_probability;
+    }
+    draw.scale = symmetric(augmentation.intensity_scale, key, ops::Purpose::intensity_scale);
+    draw.shift = symmetric(augmentation.intensity_shift, key, ops::Purpose::intensity_shift);
+    return draw;
+}
+
+void augment(Batch& batch, const Augmentation& augmentation) {
+    const int64_t items = batch.size();
+    core::check(items == static_cast<int64_t>(batch.keys.size()), "augment: a batch needs one key an item");
+    if (items == 0) return;
+    std::vector<double> factors, offsets;
+    for (int64_t item = 0; item < items; ++item) {
+        const AugmentationDraw draw = draw_augmentation(augmentation, batch.keys[static_cast<size_t>(item)]);
+        flip_item(batch.image.select(0, item), 1, draw.flip);
+        if (batch.label.defined()) flip_item(batch.label.select(0, item), 0, draw.flip);
+        factors.push_back(1 + draw.scale);
+        offsets.push_back(draw.shift);
+    }
+    batch.image.mul_(per_channel(factors, items, batch.image)).add_(per_channel(offsets, items, batch.image));
+}
+
+}  // namespace vox::data
