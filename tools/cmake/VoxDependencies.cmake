@@ -97,4 +97,5 @@ vox_external(program_options LINK Boost::program_options)
 file(GLOB vox_wheel_libs "${vox_site_packages}/nvidia/*/lib")
 set(CMAKE_BUILD_RPATH "${LibTorch_ROOT}/lib;${vox_wheel_libs}")
 set(CMAKE_INSTALL_RPATH "${CMAKE_BUILD_RPATH}")
-add_link_options("LINKER:--no-as-needed")
+# libstdc++ comes before it: libtorch.so exports a std::filesystem::remove_all of its own, and calling that one crashes.
+add_link_options("LINKER:--no-as-needed" "-lstdc++")
