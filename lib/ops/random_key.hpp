@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "ops/philox.hpp"
+#include "ops/philox.hpp"  // GPU code includes this file as C++17
 
 namespace vox::ops {
 
@@ -30,7 +30,9 @@ struct RandomKey {
     uint32_t epoch = 0;
     uint32_t position = 0;
     uint32_t draw = 0;
-    bool operator==(const RandomKey&) const = default;
+    bool operator==(const RandomKey& other) const {
+        return seed == other.seed && epoch == other.epoch && position == other.position && draw == other.draw;
+    }
 };
 
 /// Four words that are random in everything: the counter holds (index, purpose+layer, position, epoch), the key the seed and
