@@ -21,7 +21,7 @@ struct Metric {
 struct Manifest {
     int64_t step = 0;   // optimizer steps that are done
     int64_t epoch = 0;
-    int64_t position = 0;  // items of this epoch that were trained on, in the global order
+    int64_t micro_batch = 0;  // global micro-batches of this epoch that were trained on: data::Position
     std::string phase;
     uint64_t seed = 0;
     int64_t global_micro_batch = 0;

@@ -1,9 +1,11 @@
 #pragma once
 // Writing checkpoints: complete or absent, in the background.  Rank 0 only.
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -17,9 +19,10 @@ struct SaveStats {
     int64_t saved = 0;
     int64_t failed = 0;
     int64_t failed_in_row = 0;
-    int64_t last_step = -1;    // of the last one that is safe on disk
-    double last_seconds = 0;   // its writing, in the background
+    int64_t last_step = -1;   // of the last one that is safe on disk
+    double last_seconds = 0;  // its writing, in the background
     uint64_t last_bytes = 0;
+    std::string last_error;  // of the last one that failed
 };
 
 /// The writer of one run's `checkpoints` folder: `step_00001234/{model,ema,optimizer}.safetensors` and `manifest.json`.
@@ -34,6 +37,10 @@ public:
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
+    /// At the start of a run that goes on from `step` (0: from nothing): later checkpoints belong to a branch that is given up,
+    /// and would win the next resume.  They become "superseded_step_..." beside the others, with a warning; none is deleted.
+    void set_aside_after(int64_t step);
+
     /// Copies the tensors to host memory, then writes them in a thread; the caller may train on as soon as this returns.  Waits for
     /// the save before, so that never two are in flight.  A save that cannot be written (full disk, I/O error) is a
     /// warning, is counted, and leaves the older checkpoints; after Options::max_failures in a row this throws WriteError.
@@ -45,23 +52,23 @@ public:
     /// save_async and wait; throws WriteError where this very save failed.
     void save(const State& state);
 
-    bool in_flight() const { return writer_.joinable(); }
-    /// Waits for what is under way.
-    SaveStats stats();
+    bool in_flight() const { return in_flight_; }
+    /// Never waits.
+    SaveStats stats() const;
     const std::filesystem::path& folder() const { return checkpoints_; }
 
 private:
-    void join();
     void write_and_count(const State& state) noexcept;
-    void throw_after_many_failures() const;
+    uint64_t write(const State& state);
+    void prune(const Manifest& newest);
 
     std::filesystem::path checkpoints_;
     Options options_;
     std::thread writer_;
-    // Written by the writer thread; read after it was joined.
-    SaveStats stats_;
-    std::string last_error_;
-    std::exception_ptr bug_;  // what no disk explains
+    std::atomic<bool> in_flight_ = false;
+    std::exception_ptr bug_;  // what no disk explains; read after the thread was joined
+    mutable std::mutex mutex_;
+    SaveStats stats_;  // guarded by mutex_
 };
 
 }  // namespace vox::checkpoint

@@ -1,0 +1,46 @@
+#pragma once
+// Names of the folders and files of a checkpoint, and which folders may go.  Inside this module only.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/manifest.hpp"
+#include "checkpoint/options.hpp"
+
+namespace vox::checkpoint {
+
+constexpr std::string_view model_file = "model.safetensors";
+constexpr std::string_view ema_file = "ema.safetensors";
+constexpr std::string_view optimizer_file = "optimizer.safetensors";
+constexpr std::string_view manifest_file = "manifest.json";
+/// In front of the names of folders that are being written or removed.  Nobody reads them.
+constexpr std::string_view unfinished_prefix = ".tmp_";
+
+/// "step_00001234".
+std::string folder_name(int64_t step);
+
+/// Steps of the real folders (no links, no other names) in `checkpoints`, newest first; none where it is not there.
+std::vector<int64_t> list_steps(const std::filesystem::path& checkpoints);
+
+/// The manifest in `folder`.  Throws DataError, also where it is a link.
+ManifestFile read_manifest(const std::filesystem::path& folder);
+
+/// What ranks a checkpoint.
+struct Ranked {
+    int64_t step = 0;
+    std::string phase;
+    std::optional<Metric> metric;
+};
+
+/// The best metric of one phase, the newer one of equals; nothing where none has a metric.
+std::optional<int64_t> best_step(const std::vector<Ranked>& all, const std::string& phase);
+
+/// What may be removed now that `newest` was written: all but the last keep_last, the best of the newest's phase, and multiples of
+/// keep_every.
+std::vector<int64_t> steps_to_remove(const std::vector<Ranked>& all, const Ranked& newest, const Options& options);
+
+}  // namespace vox::checkpoint
