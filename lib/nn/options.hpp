@@ -27,6 +27,8 @@ struct ModelOptions {
 
     /// Takes the keys out of `section` and checks them: ConfigError for what cannot be built.
     void read(config::Section& section);
+    /// What is wrong with these options taken together, or an empty text.
+    std::string problem() const;
 };
 
 /// What a network must know that is not a choice: it follows from the data, the task and the job.

@@ -5,15 +5,14 @@
 #include <memory>
 #include <vector>
 
+#include "nn/convolution.hpp"
+#include "nn/dropout.hpp"
 #include "nn/model.hpp"
+#include "nn/norm.hpp"
 #include "nn/options.hpp"
+#include "nn/res_block.hpp"
 
 namespace vox::nn {
-
-class Convolution;
-class Dropout;
-class ResBlock;
-class Norm;
 
 /// An encoder of residual blocks that halves the size and doubles the channels at every level, and a decoder that brings them
 /// back with trilinear upsampling and adds the encoder's output of the same size.
@@ -30,21 +29,21 @@ private:
         std::shared_ptr<Convolution> entry;  // strided on the way down, 1x1x1 on the way up; null at full size
         std::vector<std::shared_ptr<ResBlock>> blocks;
     };
-    void build_encoder(const ModelContext& context);
-    void build_decoder(const ModelContext& context);
-    void build_output(const ModelContext& context);
-    std::vector<std::shared_ptr<ResBlock>> add_blocks(torch::nn::Module& parent, size_t first_name, int64_t count,
-                                                      int64_t channels, const ModelContext& context);
+    void build_encoder(WeightSource& weights);
+    void build_decoder(WeightSource& weights);
+    void build_output(WeightSource& weights);
+    /// `count` blocks as children "first_name", "first_name + 1", ... of `parent`.
+    std::vector<std::shared_ptr<ResBlock>> add_blocks(torch::nn::Module& parent, int64_t first_name, int64_t count,
+                                                      int64_t channels, WeightSource& weights);
     at::Tensor run_blocks(const Level& level, at::Tensor x) const;
     void check_input(const at::Tensor& volume) const;
 
     ModelOptions options_;
-    int64_t in_channels_;
-    std::shared_ptr<Convolution> first_;
+    ModelContext context_;
+    std::shared_ptr<Convolution> first_, last_;
     std::shared_ptr<Dropout> dropout_;
-    std::vector<Level> down_, up_;
+    std::vector<Level> down_, up_;  // up_ from the deepest level
     std::shared_ptr<Norm> last_norm_;
-    std::shared_ptr<Convolution> last_;
 };
 
 }  // namespace vox::nn

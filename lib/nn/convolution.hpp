@@ -1,0 +1,44 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+#include "ops/random_key.hpp"
+
+namespace vox::nn {
+
+/// Where initial weights come from: a stream of its own for every tensor, numbered in the order in which a model is built.
+class WeightSource {
+public:
+    explicit WeightSource(uint64_t seed) { key_.seed = seed; }
+    /// Overwrites `tensor` with numbers in [-1, 1) / sqrt(fan_in): PyTorch's default for the weight and bias of a convolution
+    /// (He et al. 2015 with the negative slope sqrt(5)).
+    void fill(const at::Tensor& tensor, int64_t fan_in);
+
+private:
+    ops::RandomKey key_;
+    uint32_t next_layer_ = 0;
+};
+
+/// A 3-D convolution that keeps the size (stride 1) or halves it (stride 2).  Parameters `conv.weight` [O,I,k,k,k] and, where
+/// asked for, `conv.bias` [O]: the names of MONAI's block of the same name.
+class Convolution : public torch::nn::Module {
+public:
+    struct Shape {
+        int64_t in_channels, out_channels;
+        int64_t kernel = 3;  // odd
+        int64_t stride = 1;
+        bool bias = false;
+    };
+    Convolution(const Shape& shape, WeightSource& weights);
+    /// [B,I,D,H,W] -> [B,O,D/stride,H/stride,W/stride].
+    at::Tensor forward(const at::Tensor& x) const;
+
+private:
+    at::Tensor weight_, bias_;  // bias_ undefined without one
+    int64_t stride_, padding_;
+};
+
+}  // namespace vox::nn

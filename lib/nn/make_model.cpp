@@ -1,0 +1,20 @@
+#include "nn/make_model.hpp"
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "nn/segresnet.hpp"
+
+namespace vox::nn {
+
+const std::vector<std::string>& model_names() {
+    static const std::vector<std::string> names{"segresnet"};
+    return names;
+}
+
+std::shared_ptr<Model> make_model(const ModelOptions& options, const ModelContext& context) {
+    if (options.name == "segresnet") return std::make_shared<SegResNet>(options, context);
+    throw core::ConfigError(core::concat("model.name: there is no network '", options.name, "'; there are: ",
+                                         core::join(model_names())));
+}
+
+}  // namespace vox::nn
