@@ -55,9 +55,10 @@ void OutputFile::close() {
 }
 
 // O_NONBLOCK: opening a named pipe must not wait for its writer.
-InputFile::InputFile(fs::path path) : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+InputFile::InputFile(fs::path path)
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor_ < 0) throw DataError(concat("cannot open ", path_.string(), ": ", reason(errno)));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
         ::close(descriptor_);
         throw DataError(concat(path_.string(), " is not a regular file"));

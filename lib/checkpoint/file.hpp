@@ -1,5 +1,6 @@
 #pragma once
-// POSIX files with every return value checked: what std::fstream hides (fsync, the reason of a failure) is what counts here.
+// POSIX files with every return value checked: what std::fstream hides (fsync, the reason of a failure) is what counts
+// here.
 
 #include <cstddef>
 #include <cstdint>
@@ -47,8 +48,8 @@ private:
 /// Waits until the file's or folder's content is on the disk.  Throws WriteError.
 void sync_to_disk(const std::filesystem::path& path);
 
-/// `from` becomes `to` in one step; a folder that is there already is exchanged with it, so that one of the two is always in
-/// place, and stays behind as `from`.  Throws WriteError.
+/// `from` becomes `to` in one step; a folder that is there already is exchanged with it, so that one of the two is
+/// always in place, and stays behind as `from`.  Throws WriteError.
 void put_in_place(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// True for a real folder or a real file, not for a link to one.

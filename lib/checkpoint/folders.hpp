@@ -39,8 +39,8 @@ struct Ranked {
 /// The best metric of one phase, the newer one of equals; nothing where none has a metric.
 std::optional<int64_t> best_step(const std::vector<Ranked>& all, const std::string& phase);
 
-/// What may be removed now that `newest` was written: all but the last keep_last, the best of the newest's phase, and multiples of
-/// keep_every.
+/// What may be removed now that `newest` was written: all but the last keep_last, the best of the newest's phase, and
+/// multiples of keep_every.
 std::vector<int64_t> steps_to_remove(const std::vector<Ranked>& all, const Ranked& newest, const Options& options);
 
 }  // namespace vox::checkpoint

@@ -37,7 +37,8 @@ uint64_t hash_file(const std::filesystem::path& file) {
 uint64_t parameter_hash(const NamedTensors& tensors) {
     std::vector<std::string> lines;
     for (const auto& [name, value] : tensors) {
-        lines.push_back(core::concat(name, ' ', value.scalar_type(), ' ', value.sizes(), ' ', to_hex(hash_tensor(value)), '\n'));
+        lines.push_back(
+            core::concat(name, ' ', value.scalar_type(), ' ', value.sizes(), ' ', to_hex(hash_tensor(value)), '\n'));
     }
     std::sort(lines.begin(), lines.end());
     const std::string text = core::join(lines, "");

@@ -21,7 +21,8 @@ using core::DataError;
 const FileRecord* record_of(const ManifestFile& manifest, const fs::path& folder, std::string_view name) {
     const auto found = manifest.files.find(std::string(name));
     if (found == manifest.files.end()) return nullptr;
-    if (!is_real_file(folder / name)) throw DataError(concat((folder / name).string(), " is missing or not a plain file"));
+    if (!is_real_file(folder / name))
+        throw DataError(concat((folder / name).string(), " is missing or not a plain file"));
     return &found->second;
 }
 
@@ -29,7 +30,8 @@ uint64_t digest_of(const fs::path& folder) { return hash_file(folder / manifest_
 
 ManifestFile read_chosen(const Choice& choice) {
     if (digest_of(choice.folder) != choice.digest) {
-        throw DataError(concat(choice.folder.string(), " is not the checkpoint that was chosen: its manifest differs.  Do all "
+        throw DataError(concat(choice.folder.string(),
+                               " is not the checkpoint that was chosen: its manifest differs.  Do all "
                                "nodes see the same file system?"));
     }
     return read_manifest(choice.folder);
@@ -44,7 +46,8 @@ NamedTensors read_file(const ManifestFile& manifest, const fs::path& folder, std
 std::optional<Choice> try_verify(const fs::path& folder, int64_t step) {
     try {
         const Choice choice = verify(folder);
-        if (choice.step != step) throw DataError(concat(folder.string(), " holds step ", choice.step, ": it was renamed"));
+        if (choice.step != step)
+            throw DataError(concat(folder.string(), " holds step ", choice.step, ": it was renamed"));
         return choice;
     } catch (const DataError& error) {
         core::log::warning("skipping the checkpoint of step ", step, ": ", error.what());
@@ -56,13 +59,17 @@ bool is_checkpoint(const fs::path& path) { return fs::exists(path / manifest_fil
 
 }  // namespace
 
-std::string to_text(const Choice& choice) { return concat(to_hex(choice.digest), ' ', choice.step, ' ', choice.folder.string()); }
+std::string to_text(const Choice& choice) {
+    return concat(to_hex(choice.digest), ' ', choice.step, ' ', choice.folder.string());
+}
 
 Choice choice_from_text(const std::string& text) {
     const auto first = text.find(' ');
     const auto second = text.find(' ', first + 1);
-    core::check(first != std::string::npos && second != std::string::npos, concat("not a choice of a checkpoint: ", text));
-    return {text.substr(second + 1), std::stoll(text.substr(first + 1, second - first - 1)), parse_hex(text.substr(0, first))};
+    core::check(first != std::string::npos && second != std::string::npos,
+                concat("not a choice of a checkpoint: ", text));
+    return {text.substr(second + 1), std::stoll(text.substr(first + 1, second - first - 1)),
+            parse_hex(text.substr(0, first))};
 }
 
 Choice verify(const fs::path& folder) {
@@ -111,7 +118,8 @@ Choice find(const fs::path& path, bool best) {
         const auto choice = best ? best_valid(folder) : newest_valid(folder);
         if (choice) return *choice;
     }
-    throw DataError(concat("no valid checkpoint at ", path.string(), ": give a checkpoint (step_...), a checkpoints folder or a run's folder"));
+    throw DataError(concat("no valid checkpoint at ", path.string(),
+                           ": give a checkpoint (step_...), a checkpoints folder or a run's folder"));
 }
 
 std::optional<Choice> choose(const Options& options, const fs::path& checkpoints) {
@@ -119,7 +127,8 @@ std::optional<Choice> choose(const Options& options, const fs::path& checkpoints
     if (options.resume != "auto") return find(options.resume);
     const auto choice = newest_valid(checkpoints);
     if (!choice && !list_steps(checkpoints).empty()) {
-        throw DataError(concat("every checkpoint in ", checkpoints.string(), " is damaged (see the warnings above); to start from "
+        throw DataError(concat("every checkpoint in ", checkpoints.string(),
+                               " is damaged (see the warnings above); to start from "
                                "step 0 all the same, say --resume none"));
     }
     return choice;

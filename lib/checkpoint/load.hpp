@@ -1,5 +1,6 @@
 #pragma once
-// Finding and reading checkpoints.  Rank 0 chooses, sends `to_text(choice)` to the others, and all ranks load the same one.
+// Finding and reading checkpoints.  Rank 0 chooses, sends `to_text(choice)` to the others, and all ranks load the same
+// one.
 
 #include <cstdint>
 #include <filesystem>
@@ -31,21 +32,21 @@ struct Choice {
 std::string to_text(const Choice& choice);
 Choice choice_from_text(const std::string& text);
 
-/// The newest checkpoint below `checkpoints` (a run's checkpoints/ folder) whose every byte is as it was written.  Damaged ones
-/// are named, with file and tensor, in warnings and skipped; links, stray files and unfinished folders are ignored.  Nothing
-/// where there is none or no folder.  Reads each file once.
+/// The newest checkpoint below `checkpoints` (a run's checkpoints/ folder) whose every byte is as it was written.
+/// Damaged ones are named, with file and tensor, in warnings and skipped; links, stray files and unfinished folders are
+/// ignored.  Nothing where there is none or no folder.  Reads each file once.
 std::optional<Choice> newest_valid(const std::filesystem::path& checkpoints);
 
 /// The valid one with the best metric among those of the newest one's phase; without any metric, the newest.
 std::optional<Choice> best_valid(const std::filesystem::path& checkpoints);
 
-/// What `options.resume` means for a run whose checkpoints lie in `checkpoints`.  "auto" throws DataError where checkpoints exist
-/// and none is whole (starting over would silently drop them); a path (a checkpoint, a checkpoints/ folder or a run) throws
-/// DataError where nothing valid is there.
+/// What `options.resume` means for a run whose checkpoints lie in `checkpoints`.  "auto" throws DataError where
+/// checkpoints exist and none is whole (starting over would silently drop them); a path (a checkpoint, a checkpoints/
+/// folder or a run) throws DataError where nothing valid is there.
 std::optional<Choice> choose(const Options& options, const std::filesystem::path& checkpoints);
 
-/// The newest valid (or best) checkpoint that `path` means: a checkpoint, a checkpoints/ folder, or a run's folder.  Throws
-/// DataError where there is none.
+/// The newest valid (or best) checkpoint that `path` means: a checkpoint, a checkpoints/ folder, or a run's folder.
+/// Throws DataError where there is none.
 Choice find(const std::filesystem::path& path, bool best = false);
 
 /// The manifest alone.  Throws DataError where it is not the one that was chosen.
@@ -54,8 +55,8 @@ Manifest peek(const Choice& choice);
 /// Copies of all tensors, in host memory, each checked against its digest.  Throws DataError naming file and tensor.
 State load(const Choice& choice);
 
-/// Weights alone, for inference and for `train.init_from`: EMA where it is kept (unless `prefer_ema` is false), else the model.
-/// `path` is whatever `find` takes, or one .safetensors file of any origin.  Throws DataError.
+/// Weights alone, for inference and for `train.init_from`: EMA where it is kept (unless `prefer_ema` is false), else
+/// the model. `path` is whatever `find` takes, or one .safetensors file of any origin.  Throws DataError.
 NamedTensors load_weights(const std::filesystem::path& path, bool prefer_ema = true, bool best = false);
 
 /// Throws DataError, naming file and tensor, unless the checkpoint in `folder` is whole.

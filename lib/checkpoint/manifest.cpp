@@ -101,13 +101,15 @@ std::vector<std::string> differences(const Manifest& saved, const Manifest& now)
 }
 
 std::string to_json(const ManifestFile& file) {
-    json root = {{"format", "voxrank checkpoint"}, {"format_version", format_version}, {"files", files_to_json(file.files)}};
+    json root = {
+        {"format", "voxrank checkpoint"}, {"format_version", format_version}, {"files", files_to_json(file.files)}};
     each_field(file.manifest, [&](const char* name, const auto& value) { root[name] = value; });
     json scalars = json::object();
     for (const auto& [name, value] : file.manifest.scalars) scalars[name] = number(value);
     root["scalars"] = std::move(scalars);
     if (const auto& metric = file.manifest.metric) {
-        root["metric"] = {{"name", metric->name}, {"value", number(metric->value)}, {"higher_is_better", metric->higher_is_better}};
+        root["metric"] = {
+            {"name", metric->name}, {"value", number(metric->value)}, {"higher_is_better", metric->higher_is_better}};
     }
     root["xxh3_of_the_rest"] = to_hex(hash_text(dump(root)));
     return dump(root);

@@ -14,8 +14,10 @@ constexpr size_t max_names = 8;  // a whole model's worth of names helps nobody
 
 std::string name_some(const char* what, const std::vector<std::string>& names) {
     if (names.empty()) return "";
-    const std::vector<std::string> first(names.begin(), names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), max_names)));
-    return core::concat("; ", names.size(), ' ', what, ": ", core::join(first), names.size() > max_names ? ", ..." : "");
+    const std::vector<std::string> first(names.begin(),
+                                         names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), max_names)));
+    return core::concat("; ", names.size(), ' ', what, ": ", core::join(first),
+                        names.size() > max_names ? ", ..." : "");
 }
 
 std::string describe(const at::Tensor& tensor) { return core::concat(tensor.scalar_type(), tensor.sizes()); }

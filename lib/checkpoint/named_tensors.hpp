@@ -25,9 +25,11 @@ NamedTensors module_state(const torch::nn::Module& module);
 NamedTensors module_parameters(const torch::nn::Module& module);
 NamedTensors module_buffers(const torch::nn::Module& module);
 
-/// Copies each of `source` into the tensor of the same name in `targets`, in place, whatever the devices and memory formats.
-/// Nothing is copied and DataError is thrown unless names, shapes and (unless `any_dtype`) dtypes agree one to one; it lists
-/// the names that differ.  `what` stands in front of the message ("model.safetensors of runs/a/checkpoints/step_00000100").
-void copy_into(const NamedTensors& targets, const NamedTensors& source, const std::string& what, bool any_dtype = false);
+/// Copies each of `source` into the tensor of the same name in `targets`, in place, whatever the devices and memory
+/// formats. Nothing is copied and DataError is thrown unless names, shapes and (unless `any_dtype`) dtypes agree one to
+/// one; it lists the names that differ.  `what` stands in front of the message ("model.safetensors of
+/// runs/a/checkpoints/step_00000100").
+void copy_into(const NamedTensors& targets, const NamedTensors& source, const std::string& what,
+               bool any_dtype = false);
 
 }  // namespace vox::checkpoint

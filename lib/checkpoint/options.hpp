@@ -19,12 +19,14 @@ struct Options {
 
     void read(config::Section& section) {
         section.value("every_steps", every_steps, "save every so many optimizer steps; 0: not by steps");
-        section.value("every_minutes", every_minutes, "save when so many minutes have passed since the last; 0: not by time");
+        section.value("every_minutes", every_minutes,
+                      "save when so many minutes have passed since the last; 0: not by time");
         section.value("keep_last", keep_last, "how many of the newest checkpoints to keep, at least 1");
         section.value("keep_best", keep_best, "also keep the one with the best validation figure");
         section.value("keep_every", keep_every, "also keep those whose step is a multiple of this; 0: none");
         section.value("max_failures", max_failures, "stop after so many saves in a row could not be written");
-        section.value("resume", resume, "auto: the newest valid checkpoint of this run, if any; none; or a path to one");
+        section.value("resume", resume,
+                      "auto: the newest valid checkpoint of this run, if any; none; or a path to one");
         section.require(every_steps >= 0, "every_steps must be 0 or more");
         section.require(every_minutes >= 0, "every_minutes must be 0 or more");
         section.require(keep_last >= 1, "keep_last must be 1 or more");

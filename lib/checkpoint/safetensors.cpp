@@ -41,7 +41,8 @@ NamedTensors file_order(NamedTensors tensors) {
     std::set<std::string> names;
     for (const auto& [name, value] : tensors) {
         core::check(value.defined(), concat("tensor '", name, "' is undefined"));
-        core::check(names.insert(name).second && name != "__metadata__", concat("tensor name '", name, "' cannot be used"));
+        core::check(names.insert(name).second && name != "__metadata__",
+                    concat("tensor name '", name, "' cannot be used"));
     }
     std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
         return std::pair(-static_cast<int64_t>(a.value.element_size()), a.name) <
@@ -62,16 +63,19 @@ Header make_header(const NamedTensors& tensors, const Metadata& metadata) {
 }
 
 std::string read_header_text(const InputFile& input, const fs::path& file) {
-    if (input.size() < 8) throw DataError(concat(file.string(), ": too short for a safetensors file: truncated or empty"));
+    if (input.size() < 8)
+        throw DataError(concat(file.string(), ": too short for a safetensors file: truncated or empty"));
     std::array<char, 8> start{};
     input.read_at(0, start.data(), start.size());
     const uint64_t length = std::bit_cast<uint64_t>(start);
     if (length > header_limit || length > input.size() - 8) {
         const bool zip = start[0] == 'P' && start[1] == 'K';
         const bool pickle = start[0] == '\x80';
-        throw DataError(concat(file.string(), ": the header's length ", length, " is more than the file or the format allows",
-                               zip || pickle ? ".  This is a pickle file (torch.save), which may run code when it is read: "
-                                               "convert it with safetensors.torch.save_file" : ""));
+        throw DataError(
+            concat(file.string(), ": the header's length ", length, " is more than the file or the format allows",
+                   zip || pickle ? ".  This is a pickle file (torch.save), which may run code when it is read: "
+                                   "convert it with safetensors.torch.save_file"
+                                 : ""));
     }
     std::string text(length, '\0');
     input.read_at(8, text.data(), text.size());
@@ -96,7 +100,8 @@ Metadata read_each(const fs::path& file, const FileRecord* record, const std::fu
         if (record != nullptr) {
             const auto known = record->tensors.find(entry.name);
             if (known == record->tensors.end()) {
-                throw DataError(concat(file.string(), ": tensor '", entry.name, "' is not in the manifest: the header is damaged"));
+                throw DataError(
+                    concat(file.string(), ": tensor '", entry.name, "' is not in the manifest: the header is damaged"));
             }
             if (known->second != hash_bytes(value.const_data_ptr(), value.nbytes())) {
                 throw DataError(concat(file.string(), ": tensor '", entry.name, "' is damaged: its checksum is wrong"));
@@ -114,7 +119,8 @@ Metadata read_each(const fs::path& file, const FileRecord* record, const std::fu
 
 SafetensorsContent read_all(const fs::path& file, const FileRecord* record) {
     SafetensorsContent content;
-    content.metadata = read_each(file, record, [&](NamedTensor tensor) { content.tensors.push_back(std::move(tensor)); });
+    content.metadata =
+        read_each(file, record, [&](NamedTensor tensor) { content.tensors.push_back(std::move(tensor)); });
     return content;
 }
 

@@ -21,9 +21,9 @@ struct DtypeName {
     std::string_view name;
 };
 constexpr std::array dtype_names = {
-    DtypeName{at::kDouble, "F64"},   DtypeName{at::kFloat, "F32"}, DtypeName{at::kHalf, "F16"},
+    DtypeName{at::kDouble, "F64"},    DtypeName{at::kFloat, "F32"}, DtypeName{at::kHalf, "F16"},
     DtypeName{at::kBFloat16, "BF16"}, DtypeName{at::kLong, "I64"},  DtypeName{at::kInt, "I32"},
-    DtypeName{at::kShort, "I16"},    DtypeName{at::kByte, "U8"},   DtypeName{at::kBool, "BOOL"},
+    DtypeName{at::kShort, "I16"},     DtypeName{at::kByte, "U8"},   DtypeName{at::kBool, "BOOL"},
 };
 constexpr size_t max_dimensions = 64;  // ATen's own limit
 constexpr std::string_view metadata_key = "__metadata__";
@@ -63,8 +63,10 @@ public:
             return go(Place::metadata);
         }
         if (place_ != Place::dtype) return refuse("a text");
-        const auto* found = std::find_if(dtype_names.begin(), dtype_names.end(), [&](auto& item) { return item.name == text; });
-        if (found == dtype_names.end()) fail(concat("has the dtype '", text.substr(0, 32), "', which is not supported"));
+        const auto* found =
+            std::find_if(dtype_names.begin(), dtype_names.end(), [&](auto& item) { return item.name == text; });
+        if (found == dtype_names.end())
+            fail(concat("has the dtype '", text.substr(0, 32), "', which is not supported"));
         tensor_.dtype = found->dtype;
         return go(Place::fields);
     }
@@ -101,8 +103,20 @@ public:
     }
 
 private:
-    enum class Place { outside, names, tensor_value, metadata_value, metadata, metadata_text, fields, dtype, shape, offsets,
-                       shape_numbers, offset_numbers };
+    enum class Place {
+        outside,
+        names,
+        tensor_value,
+        metadata_value,
+        metadata,
+        metadata_text,
+        fields,
+        dtype,
+        shape,
+        offsets,
+        shape_numbers,
+        offset_numbers
+    };
 
     bool go(Place place) {
         place_ = place;
@@ -112,7 +126,8 @@ private:
         throw DataError(concat(where_, ": tensor '", tensor_.name, "' ", what));
     }
     bool refuse(const char* what) const {
-        throw DataError(concat(where_, ": the header has ", what, " where the format has none (near '", tensor_.name, "')"));
+        throw DataError(
+            concat(where_, ": the header has ", what, " where the format has none (near '", tensor_.name, "')"));
     }
     bool start_name(const std::string& name) {
         if (!names_.insert(name).second) throw DataError(concat(where_, ": the name '", name, "' appears twice"));
@@ -150,14 +165,18 @@ std::optional<uint64_t> byte_count(const TensorEntry& tensor) {
 void check_layout(const Header& header, uint64_t data_bytes, const std::string& where) {
     uint64_t expected = 0;
     for (const auto& tensor : header.tensors) {
-        const auto fail = [&](const auto&... what) { throw DataError(concat(where, ": tensor '", tensor.name, "' ", what...)); };
+        const auto fail = [&](const auto&... what) {
+            throw DataError(concat(where, ": tensor '", tensor.name, "' ", what...));
+        };
         if (tensor.end < tensor.begin) fail("ends before it begins");
-        if (tensor.end > data_bytes) fail("ends at data byte ", tensor.end, ", but there are ", data_bytes, ": truncated or damaged");
+        if (tensor.end > data_bytes)
+            fail("ends at data byte ", tensor.end, ", but there are ", data_bytes, ": truncated or damaged");
         if (tensor.begin < expected) fail("overlaps the one before");
         if (tensor.begin > expected) fail("leaves a hole before it");
         const auto bytes = byte_count(tensor);
         if (!bytes) fail("has a shape that is too large");
-        if (*bytes != tensor.end - tensor.begin) fail("has ", tensor.end - tensor.begin, " bytes where its shape needs ", *bytes);
+        if (*bytes != tensor.end - tensor.begin)
+            fail("has ", tensor.end - tensor.begin, " bytes where its shape needs ", *bytes);
         expected = tensor.end;
     }
     if (expected != data_bytes) {
@@ -171,9 +190,12 @@ std::string header_text(const Header& header) {
     json root = json::object();
     if (!header.metadata.empty()) root[std::string(metadata_key)] = header.metadata;
     for (const auto& tensor : header.tensors) {
-        const auto* found = std::find_if(dtype_names.begin(), dtype_names.end(), [&](auto& item) { return item.dtype == tensor.dtype; });
-        core::check(found != dtype_names.end(), concat("tensor '", tensor.name, "' has a dtype that safetensors cannot hold"));
-        root[tensor.name] = {{"dtype", found->name}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
+        const auto* found = std::find_if(dtype_names.begin(), dtype_names.end(),
+                                         [&](auto& item) { return item.dtype == tensor.dtype; });
+        core::check(found != dtype_names.end(),
+                    concat("tensor '", tensor.name, "' has a dtype that safetensors cannot hold"));
+        root[tensor.name] = {
+            {"dtype", found->name}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
     }
     std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
     text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -185,8 +207,9 @@ Header parse_header(std::string_view text, uint64_t data_bytes, const std::strin
     HeaderReader reader(where);
     json::sax_parse(text.begin(), text.end(), &reader);
     Header header = std::move(reader.header);
-    std::stable_sort(header.tensors.begin(), header.tensors.end(),
-                     [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+    std::stable_sort(header.tensors.begin(), header.tensors.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
     check_layout(header, data_bytes, where);
     return header;
 }

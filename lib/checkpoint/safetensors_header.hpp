@@ -28,8 +28,8 @@ struct Header {
 
 constexpr uint64_t header_limit = 100'000'000;  // the format's own
 
-/// JSON padded with blanks so that the data start at a multiple of 8 bytes.  Throws InternalError for a dtype that the format
-/// cannot hold.
+/// JSON padded with blanks so that the data start at a multiple of 8 bytes.  Throws InternalError for a dtype that the
+/// format cannot hold.
 std::string header_text(const Header& header);
 
 /// Throws DataError, `where` in front, unless the tensors lie one after the other and fill `data_bytes` exactly.

@@ -32,8 +32,8 @@ NamedTensors host_copy(const NamedTensors& tensors) {
     return result;
 }
 
-/// Starts a thread that takes no signals: handlers stay with the main thread, and a file that passes RLIMIT_FSIZE is an error
-/// of write() instead of the end of the process (SIGXFSZ).
+/// Starts a thread that takes no signals: handlers stay with the main thread, and a file that passes RLIMIT_FSIZE is an
+/// error of write() instead of the end of the process (SIGXFSZ).
 template <class Work>
 std::thread start_quiet_thread(Work work) {
     sigset_t all;
@@ -54,19 +54,21 @@ void remove_checkpoint(const fs::path& folder) {
     fs::remove_all(doomed);
 }
 
-/// What killed writers left.
+/// What killed writers left, and what an equal step replaced.
 void remove_unfinished(const fs::path& checkpoints) {
     for (const auto& entry : fs::directory_iterator(checkpoints)) {
-        const bool ours = entry.path().filename().string().starts_with(unfinished_prefix) && is_real_folder(entry.path());
+        const bool ours =
+            entry.path().filename().string().starts_with(unfinished_prefix) && is_real_folder(entry.path());
         if (!ours) continue;
-        core::log::info("removing the unfinished checkpoint ", entry.path().string());
+        core::log::debug("removing ", entry.path().string());
         fs::remove_all(entry.path());
     }
 }
 
 }  // namespace
 
-Store::Store(fs::path checkpoints, Options options) : checkpoints_(std::move(checkpoints)), options_(std::move(options)) {
+Store::Store(fs::path checkpoints, Options options)
+    : checkpoints_(std::move(checkpoints)), options_(std::move(options)) {
     try {
         fs::create_directories(checkpoints_);
         remove_unfinished(checkpoints_);
@@ -85,7 +87,8 @@ void Store::set_aside_after(int64_t step) {
         const std::string name = folder_name(later);
         fs::path aside = checkpoints_ / concat("superseded_", name);
         for (int copy = 2; fs::exists(aside); ++copy) aside = checkpoints_ / concat("superseded_", name, '_', copy);
-        core::log::warning("this run goes on from step ", step, ": setting ", name, " aside as ", aside.filename().string());
+        core::log::warning("this run goes on from step ", step, ": setting ", name, " aside as ",
+                           aside.filename().string());
         put_in_place(checkpoints_ / name, aside);
     }
 }
@@ -102,7 +105,8 @@ void Store::wait() {
     if (bug_) std::rethrow_exception(std::exchange(bug_, nullptr));
     const SaveStats now = stats();
     if (now.failed_in_row >= options_.max_failures) {
-        throw WriteError(concat(now.failed_in_row, " checkpoints in a row could not be written; the last: ", now.last_error));
+        throw WriteError(
+            concat(now.failed_in_row, " checkpoints in a row could not be written; the last: ", now.last_error));
     }
 }
 
@@ -190,7 +194,7 @@ uint64_t Store::write(const State& state) {
 
 void Store::prune(const Manifest& newest) {
     try {
-        remove_unfinished(checkpoints_);  // the one that an equal step replaced
+        remove_unfinished(checkpoints_);
         std::vector<Ranked> all;
         for (const int64_t step : list_steps(checkpoints_)) {
             try {
@@ -201,7 +205,8 @@ void Store::prune(const Manifest& newest) {
             }
         }
         const Ranked ranked{newest.step, newest.phase, newest.metric};
-        for (const int64_t step : steps_to_remove(all, ranked, options_)) remove_checkpoint(checkpoints_ / folder_name(step));
+        for (const int64_t step : steps_to_remove(all, ranked, options_))
+            remove_checkpoint(checkpoints_ / folder_name(step));
     } catch (const fs::filesystem_error& error) {
         core::log::warning("old checkpoints could not be removed: ", error.what());  // the new one is safe
     }

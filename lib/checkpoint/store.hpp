@@ -26,8 +26,8 @@ struct SaveStats {
 };
 
 /// The writer of one run's `checkpoints` folder: `step_00001234/{model,ema,optimizer}.safetensors` and `manifest.json`.
-/// Rank 0 only; one thread calls.  Each save goes to a hidden folder beside the others, every file and folder is fsynced, then one
-/// rename makes it visible; only then old ones are removed (Options::keep_*).
+/// Rank 0 only; one thread calls.  Each save goes to a hidden folder beside the others, every file and folder is
+/// fsynced, then one rename makes it visible; only then old ones are removed (Options::keep_*).
 class Store {
 public:
     /// Makes the folder and removes what killed writers left in it.  Throws WriteError where it cannot.
@@ -37,13 +37,15 @@ public:
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
-    /// At the start of a run that goes on from `step` (0: from nothing): later checkpoints belong to a branch that is given up,
-    /// and would win the next resume.  They become "superseded_step_..." beside the others, with a warning; none is deleted.
+    /// At the start of a run that goes on from `step` (0: from nothing): later checkpoints belong to a branch that is
+    /// given up, and would win the next resume.  They become "superseded_step_..." beside the others, with a warning;
+    /// none is deleted.
     void set_aside_after(int64_t step);
 
-    /// Copies the tensors to host memory, then writes them in a thread; the caller may train on as soon as this returns.  Waits for
-    /// the save before, so that never two are in flight.  A save that cannot be written (full disk, I/O error) is a
-    /// warning, is counted, and leaves the older checkpoints; after Options::max_failures in a row this throws WriteError.
+    /// Copies the tensors to host memory, then writes them in a thread; the caller may train on as soon as this
+    /// returns.  Waits for the save before, so that never two are in flight.  A save that cannot be written (full disk,
+    /// I/O error) is a warning, is counted, and leaves the older checkpoints; after Options::max_failures in a row this
+    /// throws WriteError.
     void save_async(const State& state);
 
     /// Until nothing is in flight.  Throws as `save_async`.  Call it before the program ends.

@@ -17,25 +17,27 @@ struct EmaOptions {
     void read(config::Section& section);
 };
 
-/// Averages of a model's parameters and floating-point buffers; integer buffers are copied.  Any rank, no communication: equal
-/// weights give equal averages.
+/// Averages of a model's parameters and floating-point buffers; integer buffers are copied.  Any rank, no
+/// communication: equal weights give equal averages.
 class Ema {
 public:
-    /// `tensors` are the model's live parameters and buffers (checkpoint::module_state), which must outlive this object.  The
-    /// averages start as copies.
+    /// `tensors` are the model's live parameters and buffers (checkpoint::module_state), which must outlive this
+    /// object.  The averages start as copies.
     Ema(const EmaOptions& options, checkpoint::NamedTensors tensors);
 
-    /// After each optimizer step: average = d * average + (1 - d) * weights, where d = min(decay, (1+n)/(10+n)) with n updates done
-    /// before (without warm-up: d = decay).
+    /// After each optimizer step: average = d * average + (1 - d) * weights, where d = min(decay, (1+n)/(10+n)) with n
+    /// updates done before (without warm-up: d = decay).
     void update();
 
-    /// Exchanges weights and averages in place (addresses stay).  Called twice it changes nothing; never `update` between.
+    /// Exchanges weights and averages in place (addresses stay).  Called twice it changes nothing; never `update`
+    /// between.
     void swap();
 
     /// The averages, live, under the model's names: for State::ema.  Not while swapped.
     const checkpoint::NamedTensors& state() const { return averages_; }
     int64_t updates() const { return updates_; }
-    /// Takes back what was stored; `updates` comes from the manifest.  Throws DataError listing the names that do not fit.
+    /// Takes back what was stored; `updates` comes from the manifest.  Throws DataError listing the names that do not
+    /// fit.
     void load_state(const checkpoint::NamedTensors& stored, int64_t updates);
 
 private:

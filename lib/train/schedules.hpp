@@ -26,11 +26,12 @@ struct ScheduleOptions {
     void read(config::Section& section);
 };
 
-/// `lr` times 1, b, or sqrt(b), where b = effective_batch / lr_scaling_base_batch and the effective batch is the number of
-/// items in one optimizer step, over all ranks and micro-batches (Goyal et al. 2017; Krizhevsky 2014).
+/// `lr` times 1, b, or sqrt(b), where b = effective_batch / lr_scaling_base_batch and the effective batch is the number
+/// of items in one optimizer step, over all ranks and micro-batches (Goyal et al. 2017; Krizhevsky 2014).
 double scaled_lr(double lr, int64_t effective_batch, const ScheduleOptions& options);
 
-/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, poly or plateau.  The same on all ranks.
+/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, poly or plateau.  The same on all
+/// ranks.
 class Schedule {
 public:
     /// `peak_lr` is what warm-up ends at; `total_steps` is the end of the run (of the phase), warm-up included.
@@ -39,8 +40,9 @@ public:
     /// For the step that follows `steps_done` finished ones.  A pure function, but for plateau.
     double lr(int64_t steps_done) const;
 
-    /// After each validation, all ranks with the same figure.  Plateau lowers the rate by plateau_factor when the figure has not
-    /// become better by plateau_threshold (relative) for more than plateau_patience validations; the others ignore it.
+    /// After each validation, all ranks with the same figure.  Plateau lowers the rate by plateau_factor when the
+    /// figure has not become better by plateau_threshold (relative) for more than plateau_patience validations; the
+    /// others ignore it.
     void observe(double metric, bool higher_is_better);
 
     /// What plateau remembers, for Manifest::scalars; empty for the others.

@@ -56,9 +56,11 @@ inline State make_state(int64_t step) {
     state.manifest.dataset_digest = "abcdef";
     state.manifest.cpu_capability = "AVX2";
     state.manifest.scalars = {{"loss_scale", 65536}, {"plateau.best", 0.1 + 0.2}};
-    state.model = {{"conv.weight", ramp({4, 3, 2, 2, 2}, s)}, {"conv.bias", ramp({4}, -s)},
+    state.model = {{"conv.weight", ramp({4, 3, 2, 2, 2}, s)},
+                   {"conv.bias", ramp({4}, -s)},
                    {"norm.num_batches_tracked", whole_number(step)}};
-    state.ema = {{"conv.weight", ramp({4, 3, 2, 2, 2}, s + 0.5)}, {"conv.bias", ramp({4}, 0.5 - s)},
+    state.ema = {{"conv.weight", ramp({4, 3, 2, 2, 2}, s + 0.5)},
+                 {"conv.bias", ramp({4}, 0.5 - s)},
                  {"norm.num_batches_tracked", whole_number(step)}};
     state.optimizer = {{"exp_avg.conv.weight", ramp({4, 3, 2, 2, 2}, 2 * s)}, {"step", ramp({}, s)}};
     return state;
@@ -107,7 +109,8 @@ std::string message_of(Work work) {
 
 inline std::vector<std::string> names_in(const std::filesystem::path& folder) {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
 }

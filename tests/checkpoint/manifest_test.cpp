@@ -57,7 +57,8 @@ TEST(Manifest, NoticesEveryChangedByteAndEveryTruncation) {
         }
         ASSERT_THROW(parse_manifest(text.substr(0, byte), "here"), DataError) << byte;
     }
-    EXPECT_THAT(message_of<DataError>([] { parse_manifest(std::string(1 << 20, '['), "m.json"); }), HasSubstr("m.json is damaged"));
+    EXPECT_THAT(message_of<DataError>([] { parse_manifest(std::string(1 << 20, '['), "m.json"); }),
+                HasSubstr("m.json is damaged"));
 }
 
 TEST(Manifest, SaysWhatKeepsAResumeFromRepeatingTheBits) {
@@ -77,8 +78,8 @@ TEST(Retention, KeepsTheLastTheBestAndEveryMth) {
     Options options;
     options.keep_last = 2;
     options.keep_every = 400;
-    const std::vector<Ranked> all = {with_dice(100, 0.5), with_dice(200, 0.9), with_dice(300, 0.6), with_dice(400, 0.1),
-                                     with_dice(500, 0.7), with_dice(600, 0.8)};
+    const std::vector<Ranked> all = {with_dice(100, 0.5), with_dice(200, 0.9), with_dice(300, 0.6),
+                                     with_dice(400, 0.1), with_dice(500, 0.7), with_dice(600, 0.8)};
     EXPECT_THAT(steps_to_remove(all, all.back(), options), ElementsAre(300, 100));
     options.keep_best = false;
     EXPECT_THAT(steps_to_remove(all, all.back(), options), ElementsAre(300, 200, 100));
@@ -90,7 +91,9 @@ TEST(Retention, KeepsTheLastTheBestAndEveryMth) {
 }
 
 TEST(Retention, BestIsOfThePhaseHonoursTheDirectionAndIgnoresNaN) {
-    const std::vector<Ranked> phases = {with_dice(1, 0.99, "stage1"), with_dice(2, 0.3, "stage2"), with_dice(3, 0.2, "stage2"),
+    const std::vector<Ranked> phases = {with_dice(1, 0.99, "stage1"),
+                                        with_dice(2, 0.3, "stage2"),
+                                        with_dice(3, 0.2, "stage2"),
                                         {4, "stage2", std::nullopt}};
     EXPECT_EQ(best_step(phases, "stage2"), 2);
     EXPECT_EQ(best_step({{4, "a", std::nullopt}}, "a"), std::nullopt);
