@@ -180,7 +180,7 @@ at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
 
 std::vector<at::Tensor> MpiCommunicator::all_gather_v(const at::Tensor& tensor) {
     check_has_rows(tensor, "all_gather_v");
-    return gather_uneven_rows(*this, tensor);
+    return gather_uneven_rows(*this, tensor.detach(), [this](const at::Tensor& rows) { return all_gather(rows); });
 }
 
 void MpiCommunicator::barrier() {
