@@ -1,19 +1,55 @@
 #include "comm/make_communicator.hpp"
 
+#include <c10/cuda/CUDAFunctions.h>
+
+#include "comm/backend_choice.hpp"
+#include "comm/gpu_facts.hpp"
+#include "comm/local_communicator.hpp"
 #include "comm/mpi_communicator.hpp"
 #include "comm/mpi_world.hpp"
+#include "comm/nccl_communicator.hpp"
 #include "core/error.hpp"
+#include "core/log.hpp"
 
 namespace vox::comm {
 namespace {
 
 MPI_Comm mpi_of(World& world) {
     const auto* mpi = dynamic_cast<MpiWorld*>(&world);
-    if (mpi == nullptr) throw core::ConfigError("this world was made without MPI: use backend auto or local");
+    if (mpi == nullptr) throw core::ConfigError("this world was made without MPI: use comm.backend auto or local");
     return mpi->handle();
 }
 
+std::vector<RankFacts> facts_of_all(World& world) {
+    RankFacts own;
+    own.host = world.host();
+    own.local_rank = world.local_rank();
+    world.together("looking for GPUs", [&] {
+        own.visible_gpus = visible_gpus();
+        if (own.visible_gpus > 0) own.gpu_uuid = gpu_uuid(own.local_rank % own.visible_gpus);
+    });
+    std::vector<RankFacts> all;
+    for (const std::string& text : world.gather(own.packed())) all.push_back(RankFacts::unpacked(text));
+    return all;
+}
+
 }  // namespace
+
+std::unique_ptr<Communicator> make_communicator(World& world, const Options& options) {
+    const BackendChoice choice = choose_backend(options, facts_of_all(world), world.rank());
+    core::log::info("communication: ", choice.backend, " on ", choice.device.is_cpu() ? "CPUs" : "GPUs", ", ", world.size(),
+                    world.size() == 1 ? " rank (" : " ranks (", choice.reason, ")");
+    if (!choice.device.is_cpu()) c10::cuda::set_device(choice.device.index());
+    std::unique_ptr<Communicator> made;
+    world.together("starting communication", [&] {
+        if (choice.backend == "local") made = std::make_unique<LocalCommunicator>(choice.device);
+        if (choice.backend == "mpi") made = make_mpi_communicator(world, choice.device, options.timeout_s);
+        if (choice.backend == "nccl") {
+            made = std::make_unique<NcclCommunicator>(mpi_of(world), choice.device, options.timeout_s);
+        }
+    });
+    return made;
+}
 
 std::unique_ptr<Communicator> make_mpi_communicator(World& world, at::Device device, double timeout_s) {
     return std::make_unique<MpiCommunicator>(mpi_of(world), device, timeout_s);

@@ -5,9 +5,14 @@
 #include <memory>
 
 #include "comm/communicator.hpp"
+#include "comm/options.hpp"
 #include "comm/world.hpp"
 
 namespace vox::comm {
+
+/// The backend that fits: NCCL where each rank has a GPU of its own, otherwise MPI; local for one rank.  Logs what and why,
+/// and makes the rank's GPU the current device.  Throws ConfigError where `options` ask for what cannot be.  All ranks.
+std::unique_ptr<Communicator> make_communicator(World& world, const Options& options);
 
 /// Over MPI, whatever else there is.  `world` comes from an MpiSession, otherwise ConfigError.  All ranks.
 std::unique_ptr<Communicator> make_mpi_communicator(World& world, at::Device device, double timeout_s);
