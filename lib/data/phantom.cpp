@@ -1,0 +1,131 @@
+#include "data/phantom.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <numbers>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/nifti.hpp"
+#include "data/phantom_shapes.hpp"
+
+namespace vox::data {
+namespace {
+
+// Contrasts to white matter in units of `contrast_unit`, one row a Tissue from white on.  Fluid equals oedema and vessels equal
+// the rim on purpose: only their surroundings tell them apart.
+constexpr std::array<std::array<double, 4>, 7> contrasts{{
+    // t1   t1ce    t2   flair
+    {0.0, 0.0, 0.0, 0.0},     // white
+    {-0.3, -0.3, 0.3, 0.3},   // grey
+    {-0.7, -0.7, 1.0, 1.0},   // fluid
+    {-0.2, 1.3, 0.8, 0.8},    // vessel
+    {-0.7, -0.7, 1.0, 1.0},   // oedema
+    {-0.2, 1.3, 0.8, 0.8},    // rim
+    {-1.2, -1.0, 1.2, 0.1},   // necrosis
+}};
+constexpr double white_matter = 600, contrast_unit = 100, noise_units = 0.7;
+constexpr std::array<const char*, 4> modalities{"t1", "t1ce", "t2", "flair"};
+
+uint8_t label_of(Tissue tissue) {
+    switch (tissue) {
+        case Tissue::necrosis: return 1;
+        case Tissue::oedema: return 2;
+        case Tissue::rim: return 4;
+        default: return 0;
+    }
+}
+
+/// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).
+std::array<double, 4> voxel_noise(const ops::RandomKey& key, size_t voxel) {
+    const auto words = ops::random_words(key, ops::Purpose::phantom, static_cast<uint32_t>(PhantomPart::noise),
+                                         static_cast<uint32_t>(voxel));
+    std::array<double, 4> noise{};
+    for (size_t pair = 0; pair < 4; pair += 2) {
+        const double u = (words.v[pair] + 0.5) / 4294967296.0;  // never 0
+        const double angle = 2 * std::numbers::pi * ops::unit_interval(words.v[pair + 1]);
+        noise[pair] = std::sqrt(-2 * std::log(u)) * std::cos(angle);
+        noise[pair + 1] = std::sqrt(-2 * std::log(u)) * std::sin(angle);
+    }
+    return noise;
+}
+
+/// A scanner's gain and a smooth bias, another for every modality and case.
+struct Scanner {
+    Scanner(PhantomNumbers& numbers) : gain(numbers.uniform(0.7, 1.4)), bias(numbers, 0.5) {}
+    double at(const core::Double3& p) const { return gain * (1 + 0.02 * bias.at(p)); }
+    double gain;
+    SmoothField bias;
+};
+
+core::Affine lps_affine(int64_t edge) {
+    const double half = 0.5 * static_cast<double>(edge - 1);
+    core::Affine affine{};
+    affine[0] = {-1, 0, 0, half};
+    affine[1] = {0, -1, 0, half};
+    affine[2] = {0, 0, 1, -half};
+    affine[3] = {0, 0, 0, 1};
+    return affine;
+}
+
+template <class Voxel>
+NiftiImage image_of(const PhantomBrain& brain, VoxelType type, const std::vector<Voxel>& voxels) {
+    NiftiImage image;
+    image.size = brain.size;
+    image.type = type;
+    image.geometry = geometry_from_affine(brain.affine);
+    image.description = "phantom";
+    image.voxels.resize(voxels.size() * sizeof(Voxel));
+    std::memcpy(image.voxels.data(), voxels.data(), image.voxels.size());
+    return image;
+}
+
+}  // namespace
+
+PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edge) {
+    core::check(edge >= 32 && edge <= 512, core::concat("a phantom of ", edge, " voxels an edge"));
+    const ops::RandomKey key{.seed = seed, .position = case_number};
+    const auto tissues = phantom_tissues(key, edge);
+    PhantomNumbers bias_numbers(key, PhantomPart::bias);
+    const std::array<Scanner, 4> scanners{Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers)};
+
+    PhantomBrain brain;
+    brain.size = {edge, edge, edge};
+    brain.affine = lps_affine(edge);
+    brain.label.resize(tissues.size());
+    for (auto& image : brain.images) image.resize(tissues.size());
+    for (size_t at = 0; at < tissues.size(); ++at) {
+        if (tissues[at] == Tissue::outside) continue;
+        brain.label[at] = label_of(tissues[at]);
+        const auto voxel = static_cast<int64_t>(at);
+        const core::Double3 p{phantom_coordinate(voxel % edge, edge), phantom_coordinate(voxel / edge % edge, edge),
+                              phantom_coordinate(voxel / (edge * edge), edge)};
+        const auto noise = voxel_noise(key, at);
+        const auto& contrast = contrasts[static_cast<size_t>(tissues[at]) - 1];
+        for (size_t c = 0; c < 4; ++c) {
+            const double value = scanners[c].at(p) * (white_matter + contrast_unit * (contrast[c] + noise_units * noise[c]));
+            brain.images[c][at] = static_cast<int16_t>(std::clamp(std::lround(value), 1L, 32767L));  // 0 is outside
+        }
+    }
+    return brain;
+}
+
+void write_brats_phantom(const std::filesystem::path& folder, uint32_t case_number, int64_t edge, uint64_t seed) {
+    std::array<char, 32> id{};
+    std::snprintf(id.data(), id.size(), "BraTS20_Training_%03u", case_number);
+    const auto place = folder / id.data();
+    std::error_code failed;
+    std::filesystem::create_directories(place, failed);
+    if (failed) throw core::WriteError(core::concat(place.string(), ": cannot be created: ", failed.message()));
+    const auto brain = make_brain_phantom(seed, case_number, edge);
+    const auto file = [&](const char* part) { return place / core::concat(id.data(), "_", part, ".nii.gz"); };
+    for (size_t c = 0; c < modalities.size(); ++c) {
+        write_nifti(file(modalities[c]), image_of(brain, VoxelType::int16, brain.images[c]));
+    }
+    write_nifti(file("seg"), image_of(brain, VoxelType::uint8, brain.label));
+}
+
+}  // namespace vox::data

@@ -1,0 +1,34 @@
+#pragma once
+// Brains that were never anybody's: four modalities and a tumour with its label, made from numbers alone.
+// The embedded data set of tests, demonstrations and first tries.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "core/geometry.hpp"
+
+namespace vox::data {
+
+/// t1, t1ce, t2, flair (in this order) and the label, i fastest, skull-stripped: 0 outside the brain.
+/// Label values as in BraTS 2020: 1 necrotic core, 2 oedema, 4 enhancing rim.
+struct PhantomBrain {
+    core::Index3 size{};    // i, j, k
+    core::Affine affine{};  // LPS, 1 mm
+    std::array<std::vector<int16_t>, 4> images;
+    std::vector<uint8_t> label;
+};
+
+/// A pure function of (seed, case number, voxel): the same on any machine, thread or rank, whatever else is made.
+///
+/// Made so that one voxel's four intensities do not tell the answer and its neighbourhood does: noise as strong as the
+/// contrasts, fluid that looks like oedema but lies in sheets and ventricles, vessels that look like the enhancing rim but
+/// are thin, and a smooth bias.  `edge` is the grid's length along each axis, 32 to 512 voxels.
+PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edge);
+
+/// Writes one case, counted from 1, as BraTS 2020 names it: folder/BraTS20_Training_001/BraTS20_Training_001_t1.nii.gz and
+/// _t1ce, _t2, _flair, _seg.  Creates the folders.  Throws WriteError.
+void write_brats_phantom(const std::filesystem::path& folder, uint32_t case_number, int64_t edge, uint64_t seed);
+
+}  // namespace vox::data

@@ -1,0 +1,48 @@
+// Makes a data set out of nothing: see data/phantom.hpp.  Under mpirun every rank makes its share of the cases.
+
+#include <string>
+
+#include "app/program.hpp"
+#include "core/log.hpp"
+#include "data/phantom.hpp"
+
+namespace {
+
+namespace options = boost::program_options;
+using vox::core::ExitCode;
+using vox::core::UsageError;
+
+vox::app::ProgramTable table() {
+    vox::app::ProgramTable table{"make_phantoms",
+                                 "Makes four-modality brains with tumours as NIfTI files, to train and try on. "
+                                 "The same seed makes the same files.",
+                                 options::options_description("Options")};
+    table.options.add_options()
+        ("layout", options::value<std::string>()->default_value("brats"), "names and label values of the files: brats")
+        ("cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")
+        ("size", options::value<int64_t>()->default_value(64), "voxels along each axis, 32 to 512")
+        ("seed", options::value<uint64_t>()->default_value(0), "another seed makes other brains")
+        ("output", options::value<std::string>()->required(), "folder to write to; made where it is absent");
+    return table;
+}
+
+ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& arguments) {
+    const auto layout = arguments["layout"].as<std::string>();
+    const auto cases = arguments["cases"].as<uint32_t>();
+    const auto size = arguments["size"].as<int64_t>();
+    const auto seed = arguments["seed"].as<uint64_t>();
+    const std::string output = arguments["output"].as<std::string>();
+    if (layout != "brats") throw UsageError("--layout " + layout + ": only brats is known");
+    if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
+    if (size < 32 || size > 512) throw UsageError("--size must be 32 to 512");
+    for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += static_cast<uint32_t>(world.size())) {
+        vox::data::write_brats_phantom(output, number, size, seed);
+    }
+    world.barrier();
+    vox::core::log::info(cases, " phantoms of ", size, "^3 voxels are in ", output);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return vox::app::run_program(argc, argv, table(), make_phantoms); }
