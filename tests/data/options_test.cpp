@@ -1,0 +1,104 @@
+#include "data/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/section.hpp"
+#include "core/error.hpp"
+
+namespace vox::data {
+namespace {
+
+using testing::HasSubstr;
+
+Options read(const std::string& yaml) {
+    config::Document document = config::Document::parse("data: {" + yaml + "}", "test.yaml");
+    config::Section root = document.root();
+    config::Section section = root.section("data", "data");
+    Options options;
+    options.read(section);
+    document.finish();
+    return options;
+}
+
+std::string refusal(const std::string& yaml) {
+    try {
+        read(yaml);
+    } catch (const core::ConfigError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(DataOptions, EveryKeyArrives) {
+    const Options options = read(
+        "batch_size: 3, crop_size: [8, 16, 24], samples_per_case: 2, foreground_ratio: 0.25, normalisation: percentile, "
+        "flip_probability: 0.75, flip_axes: [2], intensity_scale: 0.2, intensity_shift: 0.3, threads: 5, prefetch_mb: 6, "
+        "cache_mb: 7, drop_last: true, seed: 9");
+    EXPECT_EQ(options.batch_size, 3);
+    EXPECT_EQ(options.crop(), (core::Index3{8, 16, 24}));
+    EXPECT_EQ(options.foreground_ratio, 0.25);
+    EXPECT_EQ(normalisation(options.normalisation), Normalisation::percentile);
+    const Augmentation augmentation = options.augmentation();
+    EXPECT_EQ(augmentation.flip_probability, 0.75);
+    EXPECT_EQ(augmentation.flip_axes, std::vector<int64_t>{2});
+    EXPECT_EQ(augmentation.intensity_scale, 0.2);
+    EXPECT_EQ(augmentation.intensity_shift, 0.3);
+    const SamplerOptions sampler = options.sampler(12);
+    EXPECT_EQ(sampler.samples_per_case, 2);
+    EXPECT_EQ(sampler.global_micro_batch, 12);
+    EXPECT_TRUE(sampler.drop_last);
+    EXPECT_EQ(sampler.seed, 9u);
+    EXPECT_EQ(options.threads, 5);
+    EXPECT_EQ(options.prefetch_bytes(), size_t{6} << 20);
+    EXPECT_EQ(options.cache_bytes(), size_t{7} << 20);
+}
+
+TEST(DataOptions, BatchIsPerRankOrGlobalNeverBoth) {
+    EXPECT_EQ(resolve_global_micro_batch(read("batch_size: 2"), 4, 3), 8);
+    EXPECT_EQ(resolve_global_micro_batch(read("global_batch_size: 12"), 4, 3), 4);
+    EXPECT_THAT(refusal("batch_size: 2, global_batch_size: 12"), HasSubstr("contradict"));
+    EXPECT_THAT(refusal("batch_size: 0"), HasSubstr("both 0"));
+    try {
+        resolve_global_micro_batch(read("global_batch_size: 14"), 4, 4);
+        FAIL() << "14 / 4 was accepted";
+    } catch (const core::ConfigError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("14 = 4 x 3 + 2"));
+    }
+}
+
+TEST(DataOptions, ResolvedConfigurationCanBeReadAgain) {
+    config::Document document = config::Document::parse("data: {global_batch_size: 6}", "test.yaml");
+    config::Section root = document.root();
+    config::Section section = root.section("data", "data");
+    Options().read(section);
+    config::Document again = config::Document::parse(document.resolved_yaml(), "resolved.yaml");
+    config::Section root_again = again.root();
+    config::Section section_again = root_again.section("data", "data");
+    Options options;
+    options.read(section_again);
+    EXPECT_EQ(resolve_global_micro_batch(options, 2, 3), 2);
+}
+
+TEST(DataOptions, RefusesWhatCannotWork) {
+    EXPECT_THAT(refusal("crop_size: [96, 96]"), HasSubstr("crop_size"));
+    EXPECT_THAT(refusal("crop_size: [96, 96, 0]"), HasSubstr("crop_size"));
+    EXPECT_THAT(refusal("samples_per_case: 0"), HasSubstr("samples_per_case"));
+    EXPECT_THAT(refusal("foreground_ratio: 1.5"), HasSubstr("foreground_ratio"));
+    EXPECT_THAT(refusal("flip_axes: [0, 0]"), HasSubstr("flip_axes"));
+    EXPECT_THAT(refusal("flip_axes: [3]"), HasSubstr("flip_axes"));
+    EXPECT_THAT(refusal("flip_axes: []"), HasSubstr("flip_probability"));
+    EXPECT_EQ(refusal("flip_axes: [], flip_probability: 0"), "accepted");
+    EXPECT_THAT(refusal("flip_probability: -0.1"), HasSubstr("flip_probability"));
+    EXPECT_THAT(refusal("intensity_scale: 1"), HasSubstr("intensity_scale"));
+    EXPECT_THAT(refusal("intensity_shift: -1"), HasSubstr("intensity_shift"));
+    EXPECT_THAT(refusal("normalisation: zscore_nonzer"), HasSubstr("zscore_nonzero"));
+    EXPECT_THAT(refusal("threads: 0"), HasSubstr("threads"));
+    EXPECT_THAT(refusal("prefetch_mb: 0"), HasSubstr("prefetch_mb"));
+    EXPECT_THAT(refusal("cache_mb: -1"), HasSubstr("cache_mb"));
+    EXPECT_THAT(refusal("seed: -1"), HasSubstr("seed"));
+    EXPECT_THAT(refusal("crop_sise: [8, 8, 8]"), HasSubstr("crop_size"));
+}
+
+}  // namespace
+}  // namespace vox::data
