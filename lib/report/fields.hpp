@@ -2,6 +2,7 @@
 // What one line of a log says: an ordered list of name and value.
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,6 +20,7 @@ struct Field {
     Field(std::string name, std::string value) : name(std::move(name)), value(std::move(value)) {}
     Field(std::string name, const char* value) : name(std::move(name)), value(std::string(value)) {}
     Field(std::string name, std::vector<double> value) : name(std::move(name)), value(std::move(value)) {}
+    Field(std::string name, std::initializer_list<double> values) : name(std::move(name)), value(std::vector(values)) {}
 
     std::string name;
     Value value;

@@ -41,7 +41,8 @@ RunFolder::RunFolder(const std::filesystem::path& root) : paths_{root} {
 }
 
 RunFolder::~RunFolder() {
-    if (lock_ >= 0) ::close(lock_);  // the file stays: removing it would let two processes lock two files of the same name
+    if (lock_ >= 0)
+        ::close(lock_);  // the file stays: removing it would let two processes lock two files of the same name
 }
 
 void RunFolder::create() {
@@ -49,8 +50,9 @@ void RunFolder::create() {
     for (const auto& folder : {paths_.root, paths_.checkpoints(), paths_.previews(), paths_.tensorboard()}) {
         const auto status = std::filesystem::status(folder, error);
         if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
-            throw WriteError(concat("the run folder ", folder.string(),
-                                    " cannot be created: a file is in its place; move it away or name another --run folder"));
+            throw WriteError(
+                concat("the run folder ", folder.string(),
+                       " cannot be created: a file is in its place; move it away or name another --run folder"));
         }
         std::filesystem::create_directories(folder, error);
         if (error) {
@@ -72,7 +74,8 @@ void RunFolder::take_lock() {
         if (reason == EWOULDBLOCK) {
             ::close(lock_);
             throw WriteError(concat("the run folder ", paths_.root.string(), " is in use by another job (",
-                                    first_line(paths_.lock()), "); wait for it, stop it, or name another --run folder"));
+                                    first_line(paths_.lock()),
+                                    "); wait for it, stop it, or name another --run folder"));
         }
         // Some network file systems know no locks: then nothing keeps a second job out, but training is possible.
         core::log::warning("the run folder ", paths_.root.string(), " cannot be locked (", std::strerror(reason),
@@ -80,10 +83,12 @@ void RunFolder::take_lock() {
         return;
     }
     const std::string owner = concat("process ", getpid(), " on ", host_name(), '\n');
-    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
+    if (::ftruncate(lock_, 0) != 0 ||
+        ::pwrite(lock_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
         const int reason = errno;
         ::close(lock_);
-        throw WriteError(concat("cannot write ", paths_.lock().string(), " (", std::strerror(reason), "); free some disk space"));
+        throw WriteError(
+            concat("cannot write ", paths_.lock().string(), " (", std::strerror(reason), "); free some disk space"));
     }
 }
 

@@ -16,13 +16,8 @@ using core::Index3;
 using Colour = std::array<uint8_t, 3>;
 
 // Told apart on grey, by colour-blind readers too (Okabe and Ito's palette without black and grey).
-constexpr std::array<Colour, 7> kColours{{{0, 158, 115},
-                                          {240, 228, 66},
-                                          {213, 94, 0},
-                                          {86, 180, 233},
-                                          {204, 121, 167},
-                                          {230, 159, 0},
-                                          {0, 114, 178}}};
+constexpr std::array<Colour, 7> kColours{
+    {{0, 158, 115}, {240, 228, 66}, {213, 94, 0}, {86, 180, 233}, {204, 121, 167}, {230, 159, 0}, {0, 114, 178}}};
 constexpr double kFill = 0.35;            // how much of a label's inside is its colour; its edge is all colour
 constexpr int64_t kGap = 2;               // pixels between panels
 constexpr int64_t kSmallestEdge = 144;    // a volume smaller than this is magnified by a whole number
@@ -57,7 +52,8 @@ struct Window {
     float low = 0.0F, high = 1.0F;
     uint8_t grey(float value) const {
         const float share = (value - low) / (high - low);
-        return static_cast<uint8_t>(std::lround(255.0F * (std::isfinite(share) ? std::clamp(share, 0.0F, 1.0F) : 0.0F)));
+        return static_cast<uint8_t>(
+            std::lround(255.0F * (std::isfinite(share) ? std::clamp(share, 0.0F, 1.0F) : 0.0F)));
     }
 };
 
@@ -73,7 +69,8 @@ Window window_of(std::span<const float> grey) {
         return *place;
     };
     Window window{percentile(0.01), percentile(0.995)};
-    if (window.high <= window.low) window.high = window.low + 1.0F;
+    // One value only, a mask for example: zero is the other end.
+    if (window.high <= window.low) window = {std::min(window.low, 0.0F), std::max(window.high, 0.0F)};
     return window;
 }
 
@@ -155,7 +152,8 @@ Image draw_preview(const Preview& preview) {
     const Index3 pixels = pixels_along(preview);
     const auto centre = preview.centre.value_or(Index3{preview.size[0] / 2, preview.size[1] / 2, preview.size[2] / 2});
     for (size_t axis = 0; axis < 3; ++axis) {
-        core::check(centre[axis] >= 0 && centre[axis] < preview.size[axis], "a preview's centre lies outside the volume");
+        core::check(centre[axis] >= 0 && centre[axis] < preview.size[axis],
+                    "a preview's centre lies outside the volume");
     }
     const int64_t column = std::max(pixels[1], pixels[2]);  // the sagittal row shows H across, the others W
 
@@ -181,7 +179,8 @@ Image draw_preview(const Preview& preview) {
 }
 
 Index3 most_labelled_slices(std::span<const uint8_t> labels, const Index3& size) {
-    core::check(labels.size() == static_cast<size_t>(size[0] * size[1] * size[2]), "labels do not have the size of the volume");
+    core::check(labels.size() == static_cast<size_t>(size[0] * size[1] * size[2]),
+                "labels do not have the size of the volume");
     std::array<std::vector<int64_t>, 3> counts;
     for (size_t axis = 0; axis < 3; ++axis) counts[axis].assign(static_cast<size_t>(size[axis]), 0);
     size_t flat = 0;

@@ -69,11 +69,12 @@ uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes),
 TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step) {
     // Two writers of one process within a second must not share a file.
     static std::atomic<int> counter{0};
-    file_ = folder / concat("events.out.tfevents.", static_cast<int64_t>(wall_time()), '.', host_name(), '.', getpid(), '.',
-                            counter++);
+    file_ = folder / concat("events.out.tfevents.", static_cast<int64_t>(wall_time()), '.', host_name(), '.', getpid(),
+                            '.', counter++);
     descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (descriptor_ < 0) {
-        throw core::WriteError(concat("cannot create the TensorBoard file ", file_.string(), " (", std::strerror(errno), ")"));
+        throw core::WriteError(
+            concat("cannot create the TensorBoard file ", file_.string(), " (", std::strerror(errno), ")"));
     }
     write_event(event(0).text(3, "brain.Event:2").bytes());  // Event.file_version, always first
     // Event.session_log = 7 { status = 1: START = 1 }: older files' events from this step on are orphans.
@@ -103,7 +104,8 @@ void TensorBoardWriter::scalars(int64_t step, std::string_view group, const Fiel
         } else if (const auto* whole = std::get_if<int64_t>(&value)) {
             summary.message(1, scalar_value(tag, static_cast<double>(*whole)));
         } else if (const auto* list = std::get_if<std::vector<double>>(&value)) {
-            for (size_t i = 0; i < list->size(); ++i) summary.message(1, scalar_value(concat(tag, "/rank", i), (*list)[i]));
+            for (size_t i = 0; i < list->size(); ++i)
+                summary.message(1, scalar_value(concat(tag, "/rank", i), (*list)[i]));
         }
     }
     if (!summary.bytes().empty()) write_event(summary_event(step, summary).bytes());

@@ -53,11 +53,12 @@ struct Opened {
 Opened open_in_browser(const std::string& page, const std::filesystem::path& folder, int width = 1280) {
     write_text(folder / "page.html", page + kProbe);
     const auto quoted = [](const std::filesystem::path& path) { return "'" + path.string() + "'"; };
-    const auto dom = run_program("timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
-                                 "--disable-extensions --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 "
-                                 "--enable-logging=stderr --v=0 --window-size=" + std::to_string(width) + ",900 --user-data-dir=" +
-                                 quoted(folder / "profile") + " --dump-dom file://" + quoted(folder / "page.html") + " 2>" +
-                                 quoted(folder / "browser.log"));
+    const auto dom = run_program(
+        "timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
+        "--disable-extensions --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=5000 "
+        "--enable-logging=stderr --v=0 --window-size=" +
+        std::to_string(width) + ",900 --user-data-dir=" + quoted(folder / "profile") + " --dump-dom file://" +
+        quoted(folder / "page.html") + " 2>" + quoted(folder / "browser.log"));
     EXPECT_EQ(dom.exit_code, 0);
     Opened opened;
     opened.log = read_text(folder / "browser.log");
@@ -103,7 +104,8 @@ TEST(Html, ABrowserDrawsEveryCurveAndSliceWithoutAComplaint) {
 TEST(Html, TheBrowserTestNoticesAScriptThatFails) {
     if (!browser_is_there()) GTEST_SKIP() << "chromium is not installed";
     const TemporaryFolder folder;
-    const Opened opened = open_in_browser("<!DOCTYPE html><div class=chart><svg></svg></div><script>no_such_function();</script>", folder.path());
+    const Opened opened = open_in_browser(
+        "<!DOCTYPE html><div class=chart><svg></svg></div><script>no_such_function();</script>", folder.path());
     EXPECT_GE(opened.console_messages, 1U) << opened.log;
 }
 
@@ -111,7 +113,7 @@ TEST(Html, NeedsNoNetworkAndEscapesWhatTheRunWrote) {
     const TemporaryFolder folder;
     write_example_run(folder.path() / "run");
     const std::string page = render_report(folder.path() / "run");
-    EXPECT_THAT(page, Not(HasSubstr("http")));
+    EXPECT_THAT(page, Not(HasSubstr("://")));
     EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
     EXPECT_THAT(page, HasSubstr("&lt;/pre&gt;"));
     EXPECT_THAT(page, HasSubstr("Not finite: ET at step 123"));
@@ -123,7 +125,8 @@ TEST(Html, AnEmptyFolderGivesAPageThatSaysWhatIsMissing) {
     const TemporaryFolder folder;
     write_report(folder.path());
     const std::string page = read_text(folder.path() / "report.html");
-    for (const char* text : {"No validation yet", "No step was logged yet", "No previews yet", "No timings yet", "No configuration"}) {
+    for (const char* text :
+         {"No validation yet", "No step was logged yet", "No previews yet", "No timings yet", "No configuration"}) {
         EXPECT_THAT(page, HasSubstr(text));
     }
 }
@@ -132,8 +135,10 @@ TEST(Html, PassesOverAHalfWrittenLineAndAHalfWrittenPicture) {
     const TemporaryFolder folder;
     write_example_run(folder.path());
     const std::string whole = render_report(folder.path());
-    write_text(folder.path() / "previews" / "step_00000999_case.png", read_text(folder.path() / "previews" / "step_00000400_case_007.png").substr(0, 20));
-    write_text(folder.path() / "metrics.jsonl", read_text(folder.path() / "metrics.jsonl") + "{\"kind\":\"step\",\"step\":401,\"lo");
+    write_text(folder.path() / "previews" / "step_00000999_case.png",
+               read_text(folder.path() / "previews" / "step_00000400_case_007.png").substr(0, 20));
+    write_text(folder.path() / "metrics.jsonl",
+               read_text(folder.path() / "metrics.jsonl") + "{\"kind\":\"step\",\"step\":401,\"lo");
     const std::string again = render_report(folder.path());
     EXPECT_EQ(count(again, "<path class=\"curve\""), count(whole, "<path class=\"curve\""));
     EXPECT_EQ(count(again, "data:image/png"), 2U);

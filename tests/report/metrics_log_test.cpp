@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <csignal>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -33,15 +34,21 @@ TEST(MetricsLog, KeepsEveryFieldInItsOrderWithItsType) {
     const TemporaryFolder folder;
     const auto file = folder.path() / "metrics.jsonl";
     MetricsLog log(file, 0);
-    log.write(Kind::step, 10, {{"epoch", 2}, {"loss", 0.1}, {"loss/dice", 1.0 / 3.0}, {"samples_per_second", {1.5, 2.5}},
-                               {"note", "a \"quoted\" line\nand more"}, {"memory_bytes", int64_t{1} << 53}});
+    log.write(Kind::step, 10,
+              {{"epoch", 2},
+               {"loss", 0.1},
+               {"loss/dice", 1.0 / 3.0},
+               {"samples_per_second", {1.5, 2.5}},
+               {"note", "a \"quoted\" line\nand more"},
+               {"memory_bytes", int64_t{1} << 53}});
     log.write(Kind::validation, 10, {{"dice/TC", 0.5}});
 
     const auto lines = lines_of(file);  // the log is still open: each line is there at once
     ASSERT_EQ(lines.size(), 2U);
     std::vector<std::string> names;
     for (const auto& [name, value] : lines[0].items()) names.push_back(name);
-    EXPECT_EQ(names, (std::vector<std::string>{"kind", "step", "epoch", "loss", "loss/dice", "samples_per_second", "note", "memory_bytes"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"kind", "step", "epoch", "loss", "loss/dice", "samples_per_second",
+                                               "note", "memory_bytes"}));
     EXPECT_EQ(lines[0]["kind"], "step");
     EXPECT_TRUE(lines[0]["epoch"].is_number_integer());
     EXPECT_EQ(lines[0]["loss"].get<double>(), 0.1);  // the same bits after the way through text
@@ -53,8 +60,9 @@ TEST(MetricsLog, KeepsEveryFieldInItsOrderWithItsType) {
 }
 
 TEST(MetricsLog, WritesNumbersThatAreNotFiniteAsNullWithTheirText) {
-    const auto line = Json::parse(to_json_line(Kind::step, 1, {{"loss", std::nan("")}, {"grad_norm", kInf}, {"least", -kInf},
-                                                               {"per_rank", {1.0, kInf}}, {"lr", 0.5}}));
+    const auto line = Json::parse(to_json_line(
+        Kind::step, 1,
+        {{"loss", std::nan("")}, {"grad_norm", kInf}, {"least", -kInf}, {"per_rank", {1.0, kInf}}, {"lr", 0.5}}));
     EXPECT_TRUE(line["loss"].is_null());
     EXPECT_EQ(line["loss.text"], "nan");
     EXPECT_EQ(line["grad_norm.text"], "inf");
@@ -83,7 +91,8 @@ TEST(MetricsLog, DropsAHalfWrittenLineAndADamagedOne) {
     const TemporaryFolder folder;
     const auto file = folder.path() / "metrics.jsonl";
     const std::string whole = to_json_line(Kind::step, 1, {{"loss", 0.5}}) + "\n";
-    write_text(file, whole + "{\"kind\": \"st\x01\n" + to_json_line(Kind::step, 2, {}) + "\n" + "{\"kind\":\"step\",\"step\":3,\"lo");
+    write_text(file, whole + "{\"kind\": \"st\x01\n" + to_json_line(Kind::step, 2, {}) + "\n" +
+                         "{\"kind\":\"step\",\"step\":3,\"lo");
     MetricsLog log(file, 10);
     log.write(Kind::step, 11, {});
     EXPECT_EQ(steps_of(file), (std::vector<int64_t>{1, 2, 11}));
@@ -92,7 +101,9 @@ TEST(MetricsLog, DropsAHalfWrittenLineAndADamagedOne) {
 TEST(MetricsLog, AStartFromZeroKeepsNothing) {
     const TemporaryFolder folder;
     const auto file = folder.path() / "metrics.jsonl";
-    { MetricsLog(file, 0).write(Kind::step, 0, {}); }
+    {
+        MetricsLog(file, 0).write(Kind::step, 0, {});
+    }
     MetricsLog log(file, 0);
     EXPECT_EQ(read_text(file), "");
 }

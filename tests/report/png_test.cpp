@@ -26,7 +26,8 @@ Image decode(const std::string& bytes) {
 
 Image example(int64_t height, int64_t width, int channels) {
     Image image{height, width, channels, {}, {}};
-    for (int64_t i = 0; i < height * width * channels; ++i) image.pixels.push_back(static_cast<uint8_t>(i * 7 + i / 11));
+    for (int64_t i = 0; i < height * width * channels; ++i)
+        image.pixels.push_back(static_cast<uint8_t>(i * 7 + i / 11));
     return image;
 }
 
@@ -55,7 +56,8 @@ TEST(Png, ReadsTheHeaderOfWhatIsNoPictureAsNothing) {
     EXPECT_EQ(read_png_header("").width, 0);
     EXPECT_EQ(read_png_header("not a picture").width, 0);
     const std::string bytes = encode_png(example(4, 6, 1));
-    for (size_t length = 0; length < bytes.size(); ++length) read_png_header(bytes.substr(0, length));  // must not read past it
+    for (size_t length = 0; length < bytes.size(); ++length)
+        read_png_header(bytes.substr(0, length));  // must not read past it
     EXPECT_EQ(read_png_header(bytes.substr(0, 20)).width, 0);
 }
 

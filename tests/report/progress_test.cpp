@@ -11,7 +11,8 @@ TEST(ProgressText, SaysStepLossRateAndTimeLeft) {
     EXPECT_EQ(progress_text({120, 1000, 0.43211, 2.0, 8.0, "epoch 3"}),
               "step 120/1000 (12%)  loss 0.4321  2.00 steps/s  8.00 samples/s  ETA 7 min 20 s  epoch 3");
     EXPECT_EQ(progress_text({1, 1000, 0.5, 0.0, 0.0, ""}), "step 1/1000 (0%)  loss 0.5");
-    EXPECT_EQ(progress_text({999, 1000, 0.5, 0.05, 0.5, ""}), "step 999/1000 (99%)  loss 0.5  20.0 s/step  0.500 samples/s  ETA 20.0 s");
+    EXPECT_EQ(progress_text({999, 1000, 0.5, 0.05, 0.5, ""}),
+              "step 999/1000 (99%)  loss 0.5  20.0 s/step  0.500 samples/s  ETA 20.0 s");
 }
 
 /// A clock and sinks that the test holds.

@@ -36,14 +36,17 @@ TEST(RunFolder, MakesTheFolderWithItsParts) {
 
 TEST(RunFolder, OpensAgainAfterItsOwnerIsGone) {
     const TemporaryFolder parent;
-    { const RunFolder run(parent.path()); }
+    {
+        const RunFolder run(parent.path());
+    }
     EXPECT_EQ(refusal(parent.path()), "");
 }
 
 TEST(RunFolder, RefusesAFileInItsPlace) {
     const TemporaryFolder parent;
     write_text(parent.path() / "run", "a file");
-    EXPECT_THAT(refusal(parent.path() / "run"), AllOf(HasSubstr("run"), HasSubstr("a file is in its place"), HasSubstr("--run")));
+    EXPECT_THAT(refusal(parent.path() / "run"),
+                AllOf(HasSubstr("run"), HasSubstr("a file is in its place"), HasSubstr("--run")));
     EXPECT_THAT(refusal(parent.path() / "run" / "below"), HasSubstr("cannot be created"));
     EXPECT_EQ(read_text(parent.path() / "run"), "a file");
 }
@@ -57,8 +60,8 @@ TEST(RunFolder, RefusesASecondJobAndNamesTheFirst) {
     const RunFolder first(parent.path());
     char host[256] = {};
     gethostname(host, sizeof host - 1);
-    EXPECT_THAT(refusal(parent.path()),
-                AllOf(HasSubstr("in use by another job"), HasSubstr("process " + std::to_string(getpid()) + " on " + host)));
+    EXPECT_THAT(refusal(parent.path()), AllOf(HasSubstr("in use by another job"),
+                                              HasSubstr("process " + std::to_string(getpid()) + " on " + host)));
 }
 
 TEST(RunFolder, IsFreeAgainWhenItsJobWasKilled) {

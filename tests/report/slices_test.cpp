@@ -92,7 +92,8 @@ TEST(Slices, StretchCoarseAxesToMillimetres) {
 
 TEST(Slices, SpreadTheWindowOverTheValuesThatAreNotZero) {
     Volume volume;
-    for (size_t i = 0; i < volume.grey.size(); ++i) volume.grey[i] = i % 2 ? 0.0F : 100.0F + static_cast<float>(i) * 0.1F;
+    for (size_t i = 0; i < volume.grey.size(); ++i)
+        volume.grey[i] = i % 2 ? 0.0F : 100.0F + static_cast<float>(i) * 0.1F;
     volume.grey[flat({3, 0, 0})] = 1e9F;  // an outlier must not darken the rest
     const Image image = draw_preview(preview_of(volume));
     EXPECT_EQ(pixel(image, 8 * kZoom - 1, 10 * kZoom - 1)[0], 255);
@@ -111,8 +112,10 @@ TEST(Slices, FindWhereMostIsLabelled) {
 
 TEST(Slices, RefuseSpansOfAnotherSize) {
     const Volume volume;
-    EXPECT_THROW(draw_preview(preview_of(volume, {{"short", std::span(volume.grey).first(5), {}}})), core::InternalError);
-    EXPECT_THROW(draw_preview(preview_of(volume, {{"labels", volume.grey, std::span(volume.labels).first(5)}})), core::InternalError);
+    EXPECT_THROW(draw_preview(preview_of(volume, {{"short", std::span(volume.grey).first(5), {}}})),
+                 core::InternalError);
+    EXPECT_THROW(draw_preview(preview_of(volume, {{"labels", volume.grey, std::span(volume.labels).first(5)}})),
+                 core::InternalError);
     Preview outside = preview_of(volume);
     outside.centre = Index3{6, 0, 0};
     EXPECT_THROW(draw_preview(outside), core::InternalError);

@@ -2,6 +2,7 @@
 // What the tests of this module share: a folder that goes away, files, and other programs' output.
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -66,8 +67,8 @@ inline std::string environment(const char* name) {
 
 /// A script beside the tests, run by the Python that holds the reference packages.
 inline ProgramResult run_python(const std::string& script, const std::string& arguments) {
-    return run_program("'" + environment("VOX_PYTHON") + "' '" + environment("VOX_SOURCE_DIR") + "/tests/report/" + script + "' " +
-                       arguments);
+    return run_program("'" + environment("VOX_PYTHON") + "' '" + environment("VOX_SOURCE_DIR") + "/tests/report/" +
+                       script + "' " + arguments);
 }
 
 }  // namespace vox::report

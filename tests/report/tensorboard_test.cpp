@@ -33,7 +33,12 @@ TEST(TensorBoard, ItsOwnReaderFindsWhatWasWritten) {
     {
         TensorBoardWriter writer(folder.path(), 0);
         EXPECT_TRUE(writer.file().filename().string().starts_with("events.out.tfevents."));
-        writer.scalars(10, "train", {{"loss", 0.75}, {"loss/dice", 0.5}, {"epoch", 3}, {"note", "no number"}, {"samples_per_second", {1.5, 2.5}}});
+        writer.scalars(10, "train",
+                       {{"loss", 0.75},
+                        {"loss/dice", 0.5},
+                        {"epoch", 3},
+                        {"note", "no number"},
+                        {"samples_per_second", {1.5, 2.5}}});
         writer.scalars(int64_t{1} << 40, "train", {{"loss", 0.25}});
         writer.scalar(20, "validation/dice", -1.0);
         writer.image(20, "preview/case", picture);
@@ -72,7 +77,8 @@ TEST(TensorBoard, AResumedRunHidesWhatTheKilledOneWrotePastItsStep) {
         TensorBoardWriter second(folder.path(), 5);  // resumed at step 4
         for (int64_t step = 5; step <= 7; ++step) second.scalar(step, "loss", 1.0);
     }
-    EXPECT_EQ(read_back(folder.path())["scalars"]["loss"].dump(), "[[1,0.0],[2,0.0],[3,0.0],[4,0.0],[5,1.0],[6,1.0],[7,1.0]]");
+    EXPECT_EQ(read_back(folder.path())["scalars"]["loss"].dump(),
+              "[[1,0.0],[2,0.0],[3,0.0],[4,0.0],[5,1.0],[6,1.0],[7,1.0]]");
 }
 
 TEST(TensorBoard, ADamagedRecordIsNoticedByTheReader) {
@@ -84,7 +90,8 @@ TEST(TensorBoard, ADamagedRecordIsNoticedByTheReader) {
         file = writer.file();
     }
     std::string bytes = read_text(file);
-    bytes[bytes.size() - 6] ^= 1;  // in the last record's message: its checksum must be one that is checked
+    bytes[bytes.size() - 6] = static_cast<char>(
+        bytes[bytes.size() - 6] ^ 1);  // in the last record's message: its checksum must be one that is checked
     write_text(file, bytes);
     EXPECT_TRUE(read_back(folder.path())["scalars"].empty());
 }
