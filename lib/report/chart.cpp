@@ -64,7 +64,8 @@ Scale scale_of(const Chart& chart) {
     if (logarithmic) {
         range = {range.low / 1.2, range.high * 1.2};
     } else {
-        const double margin = range.high > range.low ? 0.06 * (range.high - range.low) : std::max(1e-12, 0.1 * std::abs(range.high));
+        const double margin =
+            range.high > range.low ? 0.06 * (range.high - range.low) : std::max(1e-12, 0.1 * std::abs(range.high));
         // Zero stays the floor of what cannot be negative.
         range = {range.low >= 0.0 ? std::max(0.0, range.low - margin) : range.low - margin, range.high + margin};
         range = {chart.low.value_or(range.low), chart.high.value_or(range.high)};
@@ -92,8 +93,8 @@ std::string axes(const Chart& chart, const Scale& scale) {
     for (const double value : vertical_ticks(scale)) {
         const std::string y = coordinate(scale.y(value));
         out += concat("<line class=\"grid\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", y, "\" y2=\"", y,
-                      "\"/><text class=\"tick\" text-anchor=\"end\" dominant-baseline=\"middle\" x=\"", kLeft - 7, "\" y=\"", y,
-                      "\">", number_text(value), "</text>");
+                      "\"/><text class=\"tick\" text-anchor=\"end\" dominant-baseline=\"middle\" x=\"", kLeft - 7,
+                      "\" y=\"", y, "\">", number_text(value), "</text>");
     }
     const double bottom = kHeight - kBottom;
     for (const double value : round_ticks(scale.x0, scale.x1, 6)) {
@@ -103,9 +104,10 @@ std::string axes(const Chart& chart, const Scale& scale) {
                       "\"/><text class=\"tick\" text-anchor=\"middle\" x=\"", x, "\" y=\"", bottom + 17, "\">",
                       number_text(value), "</text>");
     }
-    out += concat("<line class=\"base\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", bottom, "\" y2=\"", bottom, "\"/>");
-    out += concat("<text class=\"label\" text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"", kHeight - 8,
-                  "\">optimizer step</text>");
+    out += concat("<line class=\"base\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", bottom, "\" y2=\"",
+                  bottom, "\"/>");
+    out += concat("<text class=\"label\" text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"",
+                  kHeight - 8, "\">optimizer step</text>");
     const double middle = (kTop + bottom) / 2;
     out += concat("<text class=\"label\" text-anchor=\"middle\" transform=\"translate(13 ", middle, ") rotate(-90)\">",
                   escape_html(chart.unit), scale.logarithmic ? " (log)" : "", "</text></g>");
@@ -166,33 +168,37 @@ std::string path(const Series& series, const Scale& scale, const std::string& cs
         pen_down = true;
     }
     return concat("<path class=\"", css_class, "\" style=\"stroke:var(--c", colour % kColours, ")",
-                  colour >= kColours ? ";stroke-dasharray:6 4" : "", "\" data-name=\"", escape_html(series.name), "\" d=\"", d, "\"/>");
+                  colour >= kColours ? ";stroke-dasharray:6 4" : "", "\" data-name=\"", escape_html(series.name),
+                  "\" d=\"", d, "\"/>");
 }
 
 std::string points(const Series& series, const Scale& scale, size_t colour) {
     std::string out;
     for (size_t i = 0; i < series.values.size(); ++i) {
         if (!std::isfinite(series.values[i])) continue;
-        out += concat("<circle style=\"fill:var(--c", colour % kColours, ")\" r=\"2.6\" cx=\"", coordinate(scale.x(series.steps[i])),
-                      "\" cy=\"", coordinate(scale.y(series.values[i])), "\"/>");
+        out += concat("<circle style=\"fill:var(--c", colour % kColours, ")\" r=\"2.6\" cx=\"",
+                      coordinate(scale.x(series.steps[i])), "\" cy=\"", coordinate(scale.y(series.values[i])), "\"/>");
     }
     return out;
 }
 
 std::string curve(const Series& series, const Scale& scale, size_t colour) {
     if (series.values.size() < kManyPoints) {
-        return path(series, scale, "curve", colour) + (series.values.size() <= kFewPoints ? points(series, scale, colour) : "");
+        return path(series, scale, "curve", colour) +
+               (series.values.size() <= kFewPoints ? points(series, scale, colour) : "");
     }
     return path(thinned(series), scale, "raw", colour) + path(thinned(running_mean(series)), scale, "curve", colour);
 }
 
 /// What the script reads to show the numbers under the pointer.
 std::string numbers(const Chart& chart, const Scale& scale) {
-    nlohmann::ordered_json out{{"x", {scale.x0, scale.x1}}, {"plot", {kLeft, kWidth - kRight, kTop, kHeight - kBottom}}};
+    nlohmann::ordered_json out{{"x", {scale.x0, scale.x1}},
+                               {"plot", {kLeft, kWidth - kRight, kTop, kHeight - kBottom}}};
     out["series"] = nlohmann::ordered_json::array();
     for (const auto& series : chart.series) {
         const Series thin = thinned(series);
-        out["series"].push_back({{"name", thin.name}, {"steps", thin.steps}, {"values", thin.values}});  // nan becomes null
+        out["series"].push_back(
+            {{"name", thin.name}, {"steps", thin.steps}, {"values", thin.values}});  // nan becomes null
     }
     const std::string text = out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     std::string safe;  // no "</script>" out of a name
@@ -219,7 +225,8 @@ std::string legend(const Chart& chart) {
     if (chart.series.size() < 2) return "";
     std::string out = "<ul class=\"legend\">";
     for (size_t i = 0; i < chart.series.size(); ++i) {
-        out += concat("<li><i style=\"background:var(--c", i % kColours, ")\"></i>", escape_html(chart.series[i].name), "</li>");
+        out += concat("<li><i style=\"background:var(--c", i % kColours, ")\"></i>", escape_html(chart.series[i].name),
+                      "</li>");
     }
     return out + "</ul>";
 }
@@ -246,9 +253,10 @@ std::string draw_chart(const Chart& chart) {
         smoothed = smoothed || chart.series[i].values.size() >= kManyPoints;
     }
     return concat("<figure class=\"card chart\"><figcaption><h3>", escape_html(chart.title), "</h3>",
-                  smoothed ? "<span>bold: running mean</span>" : "", "</figcaption><svg viewBox=\"0 0 ", kWidth, ' ', kHeight,
-                  "\" role=\"img\" aria-label=\"", escape_html(chart.title), "\">", axes(chart, scale), curves,
-                  "<line class=\"cursor\"/></svg>", legend(chart), not_finite_note(chart), numbers(chart, scale), "</figure>");
+                  smoothed ? "<span>bold: running mean</span>" : "", "</figcaption><svg viewBox=\"0 0 ", kWidth, ' ',
+                  kHeight, "\" role=\"img\" aria-label=\"", escape_html(chart.title), "\">", axes(chart, scale), curves,
+                  "<line class=\"cursor\"/></svg>", legend(chart), not_finite_note(chart), numbers(chart, scale),
+                  "</figure>");
 }
 
 }  // namespace vox::report

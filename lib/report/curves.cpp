@@ -28,9 +28,12 @@ const std::vector<std::pair<std::string, Style>>& training_styles() {
         {"loss", {"Loss", "loss", "total", 1.0, OverRanks::mean, true, {}, {}}},
         {"lr", {"Learning rate", "learning rate", "lr", 1.0, OverRanks::mean, false, 0.0, {}}},
         {"grad_norm", {"Gradient norm", "L2 norm", "all parameters", 1.0, OverRanks::mean, true, {}, {}}},
-        {"samples_per_second", {"Throughput", "samples per second", "all ranks", 1.0, OverRanks::total, false, 0.0, {}}},
-        {"data_wait_share", {"Waiting for data", "% of step time", "all ranks", 100.0, OverRanks::mean, false, 0.0, {}}},
-        {"memory_bytes", {"Memory", "GiB", "rank 0", 1.0 / (1024.0 * 1024.0 * 1024.0), OverRanks::mean, false, 0.0, {}}},
+        {"samples_per_second",
+         {"Throughput", "samples per second", "all ranks", 1.0, OverRanks::total, false, 0.0, {}}},
+        {"data_wait_share",
+         {"Waiting for data", "% of step time", "all ranks", 100.0, OverRanks::mean, false, 0.0, {}}},
+        {"memory_bytes",
+         {"Memory", "GiB", "rank 0", 1.0 / (1024.0 * 1024.0 * 1024.0), OverRanks::mean, false, 0.0, {}}},
         {"step_seconds", {"Step time", "seconds per step", "step", 1.0, OverRanks::mean, true, {}, {}}},
     };
     return styles;
@@ -83,14 +86,18 @@ std::vector<Series> with_ranks_joined(const std::vector<Series>& series, const S
         out.insert(out.end(), ranks.begin(), ranks.end());
         return out;
     }
-    out.push_back(over_ranks(ranks, "least of a rank", [](const auto& v) { return *std::min_element(v.begin(), v.end()); }));
-    out.push_back(over_ranks(ranks, "mean of ranks", [](const auto& v) { return sum(v) / static_cast<double>(v.size()); }));
-    out.push_back(over_ranks(ranks, "most of a rank", [](const auto& v) { return *std::max_element(v.begin(), v.end()); }));
+    out.push_back(
+        over_ranks(ranks, "least of a rank", [](const auto& v) { return *std::min_element(v.begin(), v.end()); }));
+    out.push_back(
+        over_ranks(ranks, "mean of ranks", [](const auto& v) { return sum(v) / static_cast<double>(v.size()); }));
+    out.push_back(
+        over_ranks(ranks, "most of a rank", [](const auto& v) { return *std::max_element(v.begin(), v.end()); }));
     return out;
 }
 
 Chart chart_of(const SeriesGroup& group, const Style& style, const History& history) {
-    Chart chart{style.title, style.unit, with_ranks_joined(group.series, style), 0.0, 0.0, style.low, style.high, style.log_where_wide};
+    Chart chart{style.title, style.unit,          with_ranks_joined(group.series, style), 0.0, 0.0, style.low,
+                style.high,  style.log_where_wide};
     // A short stretch at the end of a long run is not squeezed to the right.
     const auto first = static_cast<double>(history.first_step), last = static_cast<double>(history.last_step);
     chart.first_step = first < 0.5 * last ? 0.0 : first;
@@ -102,16 +109,19 @@ Chart chart_of(const SeriesGroup& group, const Style& style, const History& hist
     return chart;
 }
 
-std::vector<Chart> charts_of(const std::vector<SeriesGroup>& groups, const std::vector<std::pair<std::string, Style>>& styles,
-                             const std::string& prefix, const History& history) {
+std::vector<Chart> charts_of(const std::vector<SeriesGroup>& groups,
+                             const std::vector<std::pair<std::string, Style>>& styles, const std::string& prefix,
+                             const History& history) {
     std::vector<Chart> charts;
     for (const auto& [name, style] : styles) {
         if (const auto* group = history.find(groups, name)) charts.push_back(chart_of(*group, style, history));
     }
     for (const auto& group : groups) {
-        const bool known = std::any_of(styles.begin(), styles.end(), [&](const auto& style) { return style.first == group.name; });
+        const bool known =
+            std::any_of(styles.begin(), styles.end(), [&](const auto& style) { return style.first == group.name; });
         if (known) continue;
-        Style style{prefix + sentence(group.name), sentence(group.name), group.name, 1.0, OverRanks::mean, true, {}, {}};
+        Style style{
+            prefix + sentence(group.name), sentence(group.name), group.name, 1.0, OverRanks::mean, true, {}, {}};
         charts.push_back(chart_of(group, style, history));
     }
     return charts;
@@ -128,7 +138,8 @@ std::vector<Chart> validation_charts(const History& history) {
 }
 
 bool higher_is_better(const std::string& figure) {
-    constexpr std::array kLess{"loss", "hd", "error", "mae", "mse", "rmse", "nll", "lpips", "fid", "distance", "seconds"};
+    constexpr std::array kLess{"loss", "hd",    "error", "mae",      "mse",    "rmse",
+                               "nll",  "lpips", "fid",   "distance", "seconds"};
     const std::string group = figure.substr(0, figure.find('/'));
     return std::none_of(kLess.begin(), kLess.end(), [&](const char* start) { return group.starts_with(start); });
 }

@@ -21,7 +21,8 @@ void write_all(int descriptor, std::string_view bytes, const std::filesystem::pa
         const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) {
-            throw WriteError(concat("cannot write ", file.string(), " (", std::strerror(errno), "); is the disk full?"));
+            throw WriteError(
+                concat("cannot write ", file.string(), " (", std::strerror(errno), "); is the disk full?"));
         }
         bytes.remove_prefix(static_cast<size_t>(written));
     }

@@ -39,7 +39,8 @@ void add_field(std::vector<SeriesGroup>& groups, const std::string& key, double 
             add_point(named(groups, group), "rank " + std::to_string(rank), step, number_or_nan(value[rank]));
         }
     } else if (value.is_number() || value.is_null()) {
-        add_point(named(groups, group), slash == std::string::npos ? key : key.substr(slash + 1), step, number_or_nan(value));
+        add_point(named(groups, group), slash == std::string::npos ? key : key.substr(slash + 1), step,
+                  number_or_nan(value));
     }
 }
 
@@ -66,7 +67,8 @@ void add_line(History& history, const Json& line) {
 }  // namespace
 
 const SeriesGroup* History::find(const std::vector<SeriesGroup>& groups, const std::string& name) const {
-    const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.name == name; });
+    const auto found =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.name == name; });
     return found == groups.end() ? nullptr : &*found;
 }
 

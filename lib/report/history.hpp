@@ -24,9 +24,9 @@ struct SeriesGroup {
 };
 
 struct History {
-    std::vector<SeriesGroup> steps;       // of lines of kind "step", in the order of their first appearance
+    std::vector<SeriesGroup> steps;  // of lines of kind "step", in the order of their first appearance
     std::vector<SeriesGroup> validation;  // of lines of kind "validation"
-    std::vector<std::pair<std::string, double>> timing;       // the last line of kind "timing": name, seconds
+    std::vector<std::pair<std::string, double>> timing;  // the last line of kind "timing": name, seconds
     std::vector<std::pair<std::string, std::string>> figures;  // the last line of kind "final": name, value as text
     int64_t first_step = 0, last_step = 0;
     int64_t last_epoch = -1;

@@ -31,7 +31,8 @@ std::string section(const std::string& id, const std::string& title, const std::
 std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;
     size_t begin = 0;
-    for (size_t end = text.find(separator); end != std::string::npos; begin = end + 1, end = text.find(separator, begin)) {
+    for (size_t end = text.find(separator); end != std::string::npos;
+         begin = end + 1, end = text.find(separator, begin)) {
         parts.push_back(text.substr(begin, end - begin));
     }
     parts.push_back(text.substr(begin));
@@ -52,7 +53,8 @@ const Series* series_of(const History& history, const std::vector<SeriesGroup>& 
 /// Finite values only.
 std::vector<double> finite_values(const Series& series) {
     std::vector<double> values;
-    std::copy_if(series.values.begin(), series.values.end(), std::back_inserter(values), [](double v) { return std::isfinite(v); });
+    std::copy_if(series.values.begin(), series.values.end(), std::back_inserter(values),
+                 [](double v) { return std::isfinite(v); });
     return values;
 }
 
@@ -86,7 +88,8 @@ std::string tiles(const History& history) {
     }
     if (const auto* dice = series_of(history, history.validation, "dice")) {
         const auto values = finite_values(*dice);
-        if (!values.empty()) out += tile(number_text(*std::max_element(values.begin(), values.end())), "best validation Dice (mean)");
+        if (!values.empty())
+            out += tile(number_text(*std::max_element(values.begin(), values.end())), "best validation Dice (mean)");
     }
     if (const auto text = typical_throughput(history); !text.empty()) out += tile(text, "samples per second (median)");
     return concat("<div class=\"tiles\">", out, "</div>");
@@ -109,11 +112,13 @@ std::string figure_row(const std::string& name, const Series& series) {
     bool any = false;
     for (size_t i = 0; i < series.values.size(); ++i) {
         if (!std::isfinite(series.values[i])) continue;
-        if (!any || (higher ? series.values[i] > series.values[best] : series.values[i] < series.values[best])) best = i;
+        if (!any || (higher ? series.values[i] > series.values[best] : series.values[i] < series.values[best]))
+            best = i;
         any = true;
     }
     return concat("<tr><td>", escape_html(name), "</td><td>", number_text(series.values.back()), "</td><td>",
-                  number_text(series.values[best]), "</td><td>", static_cast<int64_t>(series.steps[best]), "</td></tr>");
+                  number_text(series.values[best]), "</td><td>", static_cast<int64_t>(series.steps[best]),
+                  "</td></tr>");
 }
 
 std::string figures(const History& history) {
@@ -126,26 +131,30 @@ std::string figures(const History& history) {
         out += "</table></div>";
     }
     if (!history.validation.empty()) {
-        out += "<div class=\"card scroll\"><table><tr><th>validation</th><th>last</th><th>best</th><th>at step</th></tr>";
+        out +=
+            "<div class=\"card scroll\"><table><tr><th>validation</th><th>last</th><th>best</th><th>at step</th></tr>";
         for (const auto& group : history.validation) {
             for (const auto& series : group.series) {
-                out += figure_row(series.name == group.name ? group.name : concat(group.name, '/', series.name), series);
+                out +=
+                    figure_row(series.name == group.name ? group.name : concat(group.name, '/', series.name), series);
             }
         }
         out += "</table></div>";
     }
-    return out.empty() ? nothing_yet("No figures yet: they come with the first validation.") : concat("<div class=\"grid\">", out, "</div>");
+    return out.empty() ? nothing_yet("No figures yet: they come with the first validation.")
+                       : concat("<div class=\"grid\">", out, "</div>");
 }
 
 std::string timings(const History& history) {
     if (history.timing.empty()) return nothing_yet("No timings yet.");
     double longest = 0.0;
     for (const auto& [name, seconds] : history.timing) longest = std::max(longest, seconds);
-    std::string out = "<div class=\"card scroll\"><table><tr><th>part</th><th>time</th><th>share</th><th class=\"bar\"></th></tr>";
+    std::string out =
+        "<div class=\"card scroll\"><table><tr><th>part</th><th>time</th><th>share</th><th class=\"bar\"></th></tr>";
     for (const auto& [name, seconds] : history.timing) {
         const double share = longest > 0.0 ? 100.0 * seconds / longest : 0.0;
-        out += concat("<tr><td>", escape_html(name), "</td><td>", core::human_seconds(seconds), "</td><td>", std::lround(share),
-                      " %</td><td class=\"bar\"><i style=\"width:", share, "%\"></i></td></tr>");
+        out += concat("<tr><td>", escape_html(name), "</td><td>", core::human_seconds(seconds), "</td><td>",
+                      std::lround(share), " %</td><td class=\"bar\"><i style=\"width:", share, "%\"></i></td></tr>");
     }
     return out + "</table></div><p class=\"soft\">Share of the longest part.</p>";
 }
@@ -162,7 +171,8 @@ std::string slice(const std::filesystem::path& file) {
     const Image header = read_png_header(bytes);
     if (header.width == 0) return "";
     std::string titles;
-    for (const auto& title : split(text_of(header, "panels"), '|')) titles += concat("<span>", escape_html(title), "</span>");
+    for (const auto& title : split(text_of(header, "panels"), '|'))
+        titles += concat("<span>", escape_html(title), "</span>");
     std::string legend;
     if (const auto text = text_of(header, "legend"); !text.empty()) {
         for (const auto& entry : split(text, '|')) {
@@ -175,7 +185,8 @@ std::string slice(const std::filesystem::path& file) {
     }
     const std::string name = escape_html(file.stem().string());
     return concat("<figure class=\"card slice\"><figcaption><h3>", name,
-                  "</h3><span>rows: axial, coronal, sagittal; patient's right on the left</span></figcaption><div class=\"titles\">",
+                  "</h3><span>rows: axial, coronal, sagittal; patient's right on the left</span></figcaption><div "
+                  "class=\"titles\">",
                   titles, "</div><img alt=\"", name, "\" width=\"", header.width, "\" height=\"", header.height,
                   "\" style=\"height:auto\" src=\"data:image/png;base64,", base64(bytes), "\">", legend, "</figure>");
 }
@@ -203,7 +214,8 @@ std::string configuration(const RunPaths& paths) {
     for (const auto& line : split(yaml, '\n')) {
         const auto note = line.starts_with('#') ? 0 : line.find(" #");
         out += escape_html(line.substr(0, note));
-        if (note != std::string::npos) out += concat("<span class=\"note\">", escape_html(line.substr(note)), "</span>");
+        if (note != std::string::npos)
+            out += concat("<span class=\"note\">", escape_html(line.substr(note)), "</span>");
         out += '\n';
     }
     return concat("<div class=\"card\"><pre>", out, "</pre></div>");
@@ -225,17 +237,22 @@ std::string render_report(const std::filesystem::path& run_folder) {
     const History history = read_history(paths.metrics());
     const auto full = std::filesystem::absolute(run_folder).lexically_normal();
     const std::string name = escape_html((full.has_filename() ? full : full.parent_path()).filename().string());
-    const std::string damaged =
-        history.damaged_lines > 0 ? concat("<p class=\"warn\">", history.damaged_lines, " damaged lines of metrics.jsonl were passed over.</p>") : "";
-    return concat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
-                  name, " - Voxrank</title><link rel=\"icon\" href=\"data:,\"><style>", kPageStyle, "</style></head><body><main>\n<h1>", name,
-                  "</h1><p class=\"soft\">Voxrank training report, written ", date_and_time(), "</p>", damaged, tiles(history),
-                  section("training", "Training", charts(training_charts(history), "No step was logged yet.")),
-                  section("validation", "Validation", charts(validation_charts(history), "No validation yet.")),
-                  section("slices", "Slices", slices(paths)), section("figures", "Figures", figures(history)),
-                  section("timings", "Timings", timings(history)), section("configuration", "Configuration", configuration(paths)),
-                  "</main>\n<script>", kPageScript, "</script></body></html>\n");
+    const std::string damaged = history.damaged_lines > 0
+                                    ? concat("<p class=\"warn\">", history.damaged_lines,
+                                             " damaged lines of metrics.jsonl were passed over.</p>")
+                                    : "";
+    return concat(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
+        name, " - Voxrank</title><link rel=\"icon\" href=\"data:,\"><style>", kPageStyle,
+        "</style></head><body><main>\n<h1>", name, "</h1><p class=\"soft\">Voxrank training report, written ",
+        date_and_time(), "</p>", damaged, tiles(history),
+        section("training", "Training", charts(training_charts(history), "No step was logged yet.")),
+        section("validation", "Validation", charts(validation_charts(history), "No validation yet.")),
+        section("slices", "Slices", slices(paths)), section("figures", "Figures", figures(history)),
+        section("timings", "Timings", timings(history)),
+        section("configuration", "Configuration", configuration(paths)), "</main>\n<script>", kPageScript,
+        "</script></body></html>\n");
 }
 
 void write_report(const std::filesystem::path& run_folder) {

@@ -24,22 +24,25 @@ size_t count(const std::string& text, const std::string& part) {
 
 /// Asks the page what it really drew, after the page's own script has run.
 constexpr const char* kProbe = R"(<script>
-const inside = (part, frame) => part.left >= frame.left - 1 && part.right <= frame.right + 1 && part.top >= frame.top - 1 &&
-                                part.bottom <= frame.bottom + 1;
-const curves = [...document.querySelectorAll('path.curve')];
-const drawn = curves.filter((c) => c.getTotalLength() > 20 && getComputedStyle(c).stroke.startsWith('rgb') &&
-                                   inside(c.getBoundingClientRect(), c.ownerSVGElement.getBoundingClientRect()));
-const images = [...document.images];
-const svg = document.querySelector('.chart svg');
-const box = svg.getBoundingClientRect();
-svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true}));
-const labels = [...document.querySelectorAll('svg text')].filter((t) => !inside(t.getBoundingClientRect(), t.ownerSVGElement.getBoundingClientRect()));
-Promise.all(images.map((image) => image.decode())).then(() => {
+addEventListener('load', () => {
+  const inside = (part, frame) => part.left >= frame.left - 1 && part.right <= frame.right + 1 && part.top >= frame.top - 1 &&
+                                  part.bottom <= frame.bottom + 1;
+  const inside_svg = (part) => inside(part.getBoundingClientRect(), part.ownerSVGElement.getBoundingClientRect());
+  const curves = [...document.querySelectorAll('path.curve')];
+  const images = [...document.images];
+  const svg = document.querySelector('.chart svg');
+  const box = svg.getBoundingClientRect();
+  svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2}));
   document.body.dataset.probe = JSON.stringify({
-    charts: document.querySelectorAll('.chart svg').length, curves: curves.length, drawn: drawn.length, images: images.length,
-    decoded: images.filter((image) => image.naturalWidth > 100 && image.getBoundingClientRect().width > 100).length,
-    tip: document.querySelector('.tip') ? [...document.querySelector('.tip').children].map((line) => line.textContent) : [],
-    labels_outside: labels.map((t) => t.textContent), sideways: document.documentElement.scrollWidth > innerWidth });
+    charts: document.querySelectorAll('.chart svg').length,
+    curves: curves.length,
+    drawn: curves.filter((c) => c.getTotalLength() > 20 && getComputedStyle(c).stroke.startsWith('rgb') && inside_svg(c)).length,
+    images: images.length,
+    decoded: images.filter((i) => i.complete && i.naturalWidth > 100 && i.getBoundingClientRect().width > 100).length,
+    tip: [...document.querySelector('.tip').children].map((line) => line.textContent),
+    labels_outside: [...document.querySelectorAll('svg text')].filter((t) => !inside_svg(t)).map((t) => t.textContent),
+    sideways: document.documentElement.scrollWidth > innerWidth,
+  });
 });
 </script>)";
 
@@ -81,6 +84,8 @@ TEST(Html, ABrowserDrawsEveryCurveAndSliceWithoutAComplaint) {
     write_example_run(folder.path() / "run");
     write_report(folder.path() / "run");
     const std::string page = read_text(folder.path() / "run" / "report.html");
+    if (const auto build = environment("VOX_BUILD_DIR"); !build.empty())
+        write_text(build + "/report_example.html", page);  // to look at
     const Opened opened = open_in_browser(page, folder.path());
     EXPECT_EQ(opened.console_messages, 0U) << opened.log;
     ASSERT_TRUE(opened.probe.is_object()) << opened.log;
@@ -97,6 +102,7 @@ TEST(Html, ABrowserDrawsEveryCurveAndSliceWithoutAComplaint) {
     EXPECT_THAT(opened.probe["tip"][1].get<std::string>(), HasSubstr("total"));
 
     const Opened narrow = open_in_browser(page, folder.path(), 500);
+    ASSERT_TRUE(narrow.probe.is_object()) << narrow.log;
     EXPECT_EQ(narrow.probe["sideways"], false);
     EXPECT_EQ(narrow.probe["drawn"], narrow.probe["curves"]);
 }
