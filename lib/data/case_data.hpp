@@ -1,0 +1,46 @@
+#pragma once
+// A whole case in memory on its way into a shard.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/case_info.hpp"
+#include "data/shard_reader.hpp"
+
+namespace vox::data {
+
+struct CaseData {
+    CaseInfo info;
+    std::vector<std::byte> image;  // [C,D,H,W] of info.type
+    std::vector<uint8_t> label;    // [D,H,W]; empty where info.has_label is false
+    std::vector<ForegroundPositions> foreground;  // one a label value of info.label_voxels, in its order
+    std::map<int, double> stored_labels;          // label value -> the voxel value of the source file (0 included)
+    std::string fingerprint;                      // of the source files and of how they were converted
+};
+
+/// One channel of a case as it was read.
+struct NamedVolume {
+    std::string name;
+    NiftiImage image;
+};
+
+/// Brings the channels to RAS and to one lossless type, and measures what the shard records of a case.  `label` may be null.
+/// Throws DataError, without the case's name, for grids that do not match, types that have no common lossless type, and
+/// label values that are not whole numbers of 0 to 255 (within 1e-3).
+CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label);
+
+/// The values of a label file after slope and intercept, rounded where within 1e-3 of a whole number, in file order.
+/// Throws DataError for another value, or one outside 0 to 255.
+std::vector<uint8_t> label_values(const NiftiImage& label);
+
+/// Voxels as another type.  Throws DataError where a value would change.
+std::vector<std::byte> convert_voxels(std::span<const std::byte> voxels, VoxelType from, VoxelType to);
+
+/// The shard type that holds every voxel of all channels unchanged.
+VoxelType common_type(const std::vector<NamedVolume>& channels);
+
+}  // namespace vox::data

@@ -1,0 +1,77 @@
+#include "data/chunk_reader.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/checksum.hpp"
+
+namespace vox::data {
+
+using core::concat;
+using core::DataError;
+
+ReadOnlyFile::ReadOnlyFile(const std::filesystem::path& path)
+    : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw DataError(concat(path.string(), ": cannot be opened: ", std::strerror(errno)));
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+        ::close(descriptor_);
+        throw DataError(concat(path.string(), ": is not a regular file"));
+    }
+    size_ = static_cast<uint64_t>(status.st_size);
+}
+
+ReadOnlyFile::~ReadOnlyFile() { ::close(descriptor_); }
+
+void ReadOnlyFile::read(uint64_t offset, std::span<std::byte> out) const {
+    while (!out.empty()) {
+        const ssize_t got = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw DataError(concat(path_.string(), ": reading failed: ", std::strerror(errno)));
+        if (got == 0) throw DataError(concat(path_.string(), ": ends at byte ", offset, ", the file is truncated"));
+        offset += static_cast<uint64_t>(got);
+        out = out.subspan(static_cast<size_t>(got));
+    }
+}
+
+DecodedChunk ChunkReader::read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index) {
+    const ChunkPlace& place = array.places[index];
+    if (place.bytes == 0) return {};
+    const uint64_t key = array.first_key + index;
+    if (cache_.enabled()) {
+        if (auto kept = cache_.find(key)) {
+            ++cache_hits_;
+            return {kept->data(), kept};
+        }
+    }
+    thread_local std::vector<std::byte> stored;
+    thread_local std::vector<std::byte> uncached;
+    stored.resize(place.bytes);
+    file.read(place.offset, stored);
+    bytes_read_ += place.bytes;
+    // Checked before decoding, so that the decoder only ever sees what the writer wrote.
+    if (xxh3_64(stored) != place.xxh3) {
+        throw DataError(concat(array.where, ": ", array.describe(index),
+                               ": the checksum is wrong, the file is damaged.  Convert the case again."));
+    }
+    auto fresh = cache_.enabled() ? std::make_shared<std::vector<std::byte>>() : nullptr;
+    std::vector<std::byte>& raw = fresh ? *fresh : uncached;
+    raw.resize(array.chunk_bytes());
+    try {
+        decode_chunk(array.filters, place.filter_mask, stored, raw);
+    } catch (const DataError& error) {
+        throw DataError(concat(array.where, ": ", array.describe(index), ": ", error.what()));
+    }
+    ++chunks_decoded_;
+    if (!fresh) return {raw.data(), nullptr};
+    cache_.insert(key, fresh);
+    return {fresh->data(), fresh};
+}
+
+}  // namespace vox::data

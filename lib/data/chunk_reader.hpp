@@ -1,0 +1,59 @@
+#pragma once
+// From a chunk's place in a file to its voxels: pread, checksum, decode, cache.  No HDF5 here.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "data/chunk_cache.hpp"
+#include "data/chunked_array.hpp"
+
+namespace vox::data {
+
+/// A file open for reading by position.  Any thread.
+class ReadOnlyFile {
+public:
+    /// Throws DataError where it cannot be opened.
+    explicit ReadOnlyFile(const std::filesystem::path& path);
+    ~ReadOnlyFile();
+    ReadOnlyFile(const ReadOnlyFile&) = delete;
+    ReadOnlyFile& operator=(const ReadOnlyFile&) = delete;
+
+    uint64_t size() const { return size_; }
+    /// Throws DataError where the file ends before, or reading fails.
+    void read(uint64_t offset, std::span<std::byte> out) const;
+
+private:
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+    uint64_t size_ = 0;
+};
+
+/// A decoded chunk.  `voxels` is null where all are 0; else it stays valid while this object lives and the calling thread
+/// reads no other chunk.
+struct DecodedChunk {
+    const std::byte* voxels = nullptr;
+    ChunkCache::Chunk hold;
+};
+
+/// Any thread may call `read`.
+class ChunkReader {
+public:
+    explicit ChunkReader(size_t cache_bytes) : cache_(cache_bytes) {}
+
+    /// Throws DataError naming file, case and chunk where the checksum is wrong or the chunk does not decode.
+    DecodedChunk read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index);
+
+    const ChunkCache& cache() const { return cache_; }
+    int64_t chunks_decoded() const { return chunks_decoded_; }
+    int64_t cache_hits() const { return cache_hits_; }
+    int64_t bytes_read() const { return bytes_read_; }
+
+private:
+    ChunkCache cache_;
+    std::atomic<int64_t> chunks_decoded_ = 0, cache_hits_ = 0, bytes_read_ = 0;
+};
+
+}  // namespace vox::data

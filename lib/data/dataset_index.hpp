@@ -1,0 +1,37 @@
+#pragma once
+// dataset.json: which cases there are, where they lie, which split each belongs to, and what the shards must be.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/label_scheme.hpp"
+
+namespace vox::data {
+
+struct DatasetIndex {
+    struct Case {
+        std::string id, shard, split;  // shard: a file name in the same folder; split: "train", "val", "test"
+    };
+    struct Shard {
+        std::string file;
+        uint64_t bytes = 0;
+        std::string xxh3;  // of the whole file, 16 hex digits
+    };
+    std::vector<std::string> channels;
+    LabelScheme scheme;
+    std::vector<Case> cases;    // by id
+    std::vector<Shard> shards;  // by file
+    std::map<std::string, std::string> provenance;  // layout, codec, split seed, version, ...
+};
+
+/// Writes dataset.json by rename.  Throws WriteError.
+void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex& index);
+
+/// Reads and checks dataset.json; `digest` gets the XXH3-64 of its bytes in hex.  Throws DataError naming the file, and the
+/// field, where it is missing, of another version, or contradicts itself.
+DatasetIndex read_dataset_index(const std::filesystem::path& folder, std::string& digest);
+
+}  // namespace vox::data
