@@ -13,6 +13,7 @@ namespace {
 
 using core::concat;
 using hdf5::Id;
+using hdf5::put;
 using hdf5::StrictReader;
 
 // One row a source file: shape [n, ...], n channels for the image and 1 for the label.
