@@ -1,0 +1,108 @@
+#include "train/schedules.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace vox::train {
+
+void ScheduleOptions::read(config::Section& section) {
+    section.choice("name", name, {"constant", "cosine", "poly", "plateau"},
+                   "how the learning rate goes on after warm-up");
+    section.value("warmup_steps", warmup_steps, "optimizer steps over which the rate rises linearly; 0: none");
+    section.value("warmup_start", warmup_start, "where warm-up starts, as a share of the peak rate");
+    section.value("min_lr", min_lr, "the lowest rate: cosine and poly end there, plateau stops there");
+    section.value("power", power, "poly: (1 - progress) to this power");
+    section.value("plateau_factor", plateau_factor, "plateau: the rate is multiplied by this");
+    section.value("plateau_patience", plateau_patience, "plateau: validations without progress that are borne");
+    section.value("plateau_threshold", plateau_threshold,
+                  "plateau: what counts as progress, relative to the best figure");
+    section.choice("lr_scaling", lr_scaling, {"none", "linear", "sqrt"},
+                   "how the rate grows with the effective batch over lr_scaling_base_batch");
+    section.value("lr_scaling_base_batch", lr_scaling_base_batch, "items in the optimizer step that lr was chosen for");
+    section.require(warmup_steps >= 0, "warmup_steps must be 0 or more");
+    section.require(warmup_start >= 0 && warmup_start <= 1, "warmup_start must be from 0 to 1");
+    section.require(min_lr >= 0, "min_lr must be 0 or more");
+    section.require(power > 0, "power must be above 0");
+    section.require(plateau_factor > 0 && plateau_factor < 1, "plateau_factor must be between 0 and 1");
+    section.require(plateau_patience >= 0, "plateau_patience must be 0 or more");
+    section.require(plateau_threshold >= 0 && plateau_threshold < 1, "plateau_threshold must be from 0 to below 1");
+    section.require(lr_scaling_base_batch >= 1, "lr_scaling_base_batch must be 1 or more");
+}
+
+double scaled_lr(double lr, int64_t effective_batch, const ScheduleOptions& options) {
+    const double ratio = static_cast<double>(effective_batch) / static_cast<double>(options.lr_scaling_base_batch);
+    if (options.lr_scaling == "linear") return lr * ratio;
+    if (options.lr_scaling == "sqrt") return lr * std::sqrt(ratio);
+    return lr;
+}
+
+Schedule::Schedule(const ScheduleOptions& options, double peak_lr, int64_t total_steps)
+    : options_(options), peak_lr_(peak_lr), total_steps_(total_steps), plateau_lr_(peak_lr) {
+    if (options.warmup_steps > total_steps) {
+        throw core::ConfigError(
+            core::concat("warmup_steps ", options.warmup_steps, " is more than the ", total_steps, " steps there are"));
+    }
+    if (options.min_lr > peak_lr) {
+        throw core::ConfigError(core::concat("min_lr ", options.min_lr, " is above the peak learning rate ", peak_lr));
+    }
+}
+
+double Schedule::lr(int64_t steps_done) const {
+    if (steps_done >= options_.warmup_steps) return after_warmup(steps_done - options_.warmup_steps);
+    const double progress = static_cast<double>(steps_done) / static_cast<double>(options_.warmup_steps);
+    const double goal = options_.name == "plateau" ? plateau_lr_ : peak_lr_;
+    return goal * (options_.warmup_start + (1 - options_.warmup_start) * progress);
+}
+
+double Schedule::after_warmup(int64_t steps) const {
+    if (options_.name == "plateau") return plateau_lr_;
+    if (options_.name == "constant") return peak_lr_;
+    const auto length = static_cast<double>(std::max<int64_t>(total_steps_ - options_.warmup_steps, 1));
+    const double progress = std::min(static_cast<double>(steps) / length, 1.0);
+    const double share = options_.name == "cosine" ? (1 + std::cos(std::numbers::pi * progress)) / 2
+                                                   : std::pow(1 - progress, options_.power);
+    return options_.min_lr + (peak_lr_ - options_.min_lr) * share;
+}
+
+void Schedule::observe(double metric, bool higher_is_better) {
+    if (options_.name != "plateau") return;
+    const double margin = higher_is_better ? 1 + options_.plateau_threshold : 1 - options_.plateau_threshold;
+    const bool first = std::isnan(best_) && !std::isnan(metric);
+    const bool better = first || (higher_is_better ? metric > best_ * margin : metric < best_ * margin);
+    if (better) {
+        best_ = metric;
+        bad_validations_ = 0;
+        return;
+    }
+    if (++bad_validations_ <= options_.plateau_patience) return;
+    plateau_lr_ = std::max(plateau_lr_ * options_.plateau_factor, options_.min_lr);
+    bad_validations_ = 0;
+}
+
+std::map<std::string, double> Schedule::state() const {
+    if (options_.name != "plateau") return {};
+    return {{"plateau.lr", plateau_lr_},
+            {"plateau.best", best_},
+            {"plateau.bad_validations", static_cast<double>(bad_validations_)}};
+}
+
+void Schedule::load_state(const std::map<std::string, double>& scalars) {
+    if (options_.name != "plateau") return;
+    const auto take = [&](const char* name) {
+        const auto found = scalars.find(name);
+        if (found == scalars.end()) {
+            throw core::DataError(
+                core::concat("the checkpoint has no '", name, "': its run did not use the plateau schedule"));
+        }
+        return found->second;
+    };
+    plateau_lr_ = take("plateau.lr");
+    best_ = take("plateau.best");
+    bad_validations_ = static_cast<int64_t>(take("plateau.bad_validations"));
+}
+
+}  // namespace vox::train

@@ -1,0 +1,108 @@
+"""Writes tests/golden/train/{optimizers,schedules}.json: what torch.optim computes.  Usage: train.py TESTS_GOLDEN_FOLDER"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import torch
+
+SHAPES = {"conv.weight": (3, 2, 2, 2, 2), "conv.bias": (3,), "head.weight": (2, 5)}
+STEPS = 20
+
+
+def wave(count, phase):
+    return torch.tensor([math.sin(0.7 * i + phase) for i in range(count)], dtype=torch.float64)
+
+
+def run(make, dtype):
+    """Parameters after 20 steps on a gradient that depends on them; the same formulas are in tests/train/optimizers_test.cpp."""
+    parameters = {
+        name: torch.nn.Parameter(wave(math.prod(shape), 0.3 * index).reshape(shape).to(dtype))
+        for index, (name, shape) in enumerate(SHAPES.items())
+    }
+    optimizer = make(parameters)
+    for step in range(STEPS):
+        for parameter in parameters.values():
+            push = wave(parameter.numel(), 1.0 + step).reshape(parameter.shape).to(dtype)
+            parameter.grad = 0.3 * parameter.detach() + push
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01 * (1 + step % 3)
+        optimizer.step()
+    return {name: parameter.detach().double().flatten().tolist() for name, parameter in parameters.items()}
+
+
+def split(parameters, weight_decay):
+    vectors = [p for p in parameters.values() if p.dim() <= 1]
+    others = [p for p in parameters.values() if p.dim() > 1]
+    return [{"params": vectors, "weight_decay": 0.0}, {"params": others, "weight_decay": weight_decay}]
+
+
+def optimizers():
+    def adamw(p):
+        return torch.optim.AdamW(split(p, 0.05), lr=1, betas=(0.8, 0.95), eps=1e-6, foreach=False, fused=False)
+
+    def adamw_all(p):
+        return torch.optim.AdamW(p.values(), lr=1, weight_decay=0.05, betas=(0.8, 0.95), eps=1e-6, foreach=False)
+
+    def nesterov(p):
+        return torch.optim.SGD(split(p, 0.05), lr=1, momentum=0.9, nesterov=True, foreach=False)
+
+    def heavy_ball(p):
+        return torch.optim.SGD(split(p, 0.05), lr=1, momentum=0.9, foreach=False)
+
+    def plain(p):
+        return torch.optim.SGD(split(p, 0.05), lr=1, foreach=False)
+
+    cases = {"adamw": adamw, "adamw_decay_all": adamw_all, "sgd_nesterov": nesterov, "sgd_momentum": heavy_ball, "sgd": plain}
+    return {name: {"float64": run(make, torch.float64), "float32": run(make, torch.float32)} for name, make in cases.items()}
+
+
+def rates(make, steps):
+    """The rate of each of `steps` optimizer steps, peak 0.1."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = make(optimizer)
+    result = []
+    for _ in range(steps):
+        result.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return result
+
+
+def plateau(mode, figures):
+    """The rate after each validation."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode=mode, factor=0.5, patience=2, threshold=0.01, min_lr=0.02, eps=0)
+    result = []
+    for figure in figures:
+        schedule.step(figure)
+        result.append(optimizer.param_groups[0]["lr"])
+    return result
+
+
+def schedules():
+    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, PolynomialLR, SequentialLR
+
+    def warm(after):
+        return lambda o: SequentialLR(o, [LinearLR(o, start_factor=0.05, total_iters=5), after(o)], milestones=[5])
+
+    figures = [0.30, 0.40, 0.401, 0.402, 0.403, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.7]
+    return {
+        "cosine": rates(lambda o: CosineAnnealingLR(o, T_max=30, eta_min=0.001), 30),
+        "poly": rates(lambda o: PolynomialLR(o, total_iters=30, power=0.9), 30),
+        "constant_warmup": rates(warm(lambda o: ConstantLR(o, factor=1.0)), 30),
+        "cosine_warmup": rates(warm(lambda o: CosineAnnealingLR(o, T_max=25, eta_min=0.001)), 30),
+        "poly_warmup": rates(warm(lambda o: PolynomialLR(o, total_iters=25, power=0.9)), 30),
+        "plateau_figures": figures,
+        "plateau_max": plateau("max", figures),
+        "plateau_min": plateau("min", [1 - figure for figure in figures]),
+    }
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) / "train"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, values in {"optimizers": optimizers(), "schedules": schedules()}.items():
+        (folder / f"{name}.json").write_text(json.dumps(values, indent=None, separators=(",", ":")) + "\n")
