@@ -45,6 +45,7 @@ __global__ void sums_contiguous(const Number* a, const Number* x, const double* 
             shared[1][thread] += shared[1][thread + half];
         }
     }
+    __syncthreads();
     if (thread < 2) out[(int64_t{blockIdx.y} * 2 + thread) * shape.channels + channel] = shared[thread][0];
 }
 
