@@ -14,6 +14,9 @@ using core::DataError;
 
 namespace {
 
+// More are no channels of an image, and millions of tiny ones would cost more memory than their voxels.
+constexpr int64_t most_volumes = 4096;
+
 void read_exactly(ByteSource& source, std::byte* out, size_t count, const std::filesystem::path& file) {
     const size_t got = source.read(out, count);
     if (got < count) {
@@ -43,6 +46,9 @@ NiftiHeader read_header(ByteSource& source, const std::filesystem::path& file) {
 
 /// Bytes of one volume.  Refuses what cannot be in the file, before any memory is taken for it.
 size_t volume_bytes(const NiftiHeader& header, const ByteSource& source, size_t max_bytes, const std::filesystem::path& file) {
+    if (header.volumes > most_volumes) {
+        throw DataError(concat(file.string(), ": ", header.volumes, " volumes; at most ", most_volumes, " are read"));
+    }
     uint64_t one = voxel_bytes(header.type);
     for (const int64_t length : header.size) {
         if (__builtin_mul_overflow(one, static_cast<uint64_t>(length), &one)) {
@@ -108,8 +114,9 @@ std::vector<NiftiImage> read_nifti_channels(const std::filesystem::path& file, s
     empty.description = header.description;
     refuse_singular(empty, file);
 
-    std::vector<NiftiImage> volumes(static_cast<size_t>(header.volumes), empty);
-    for (NiftiImage& volume : volumes) {
+    std::vector<NiftiImage> volumes;
+    for (int64_t number = 0; number < header.volumes; ++number) {
+        NiftiImage& volume = volumes.emplace_back(empty);
         volume.voxels.resize(bytes);
         read_exactly(source, volume.voxels.data(), bytes, file);
         if (header.swapped) swap_byte_order(volume.voxels, voxel_bytes(volume.type));

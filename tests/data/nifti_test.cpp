@@ -257,10 +257,31 @@ TEST(Nifti, RefusesABombBeforeTakingMemoryForIt) {
     EXPECT_THAT(refusal(folder / "bomb.nii.gz", std::numeric_limits<size_t>::max()), HasSubstr("too short"));
     EXPECT_THAT(refusal(folder / "bomb.nii.gz"), HasSubstr("limit"));
     EXPECT_THAT(refusal(folder / "good.nii", 40), HasSubstr("limit of 40 B"));
-    for (size_t axis = 0; axis < 7; ++axis) patch(bytes, 42 + 2 * axis, int16_t{32767});
-    patch(bytes, 40, int16_t{7});
-    write_bytes(folder / "overflow.nii", bytes);
-    EXPECT_THAT(refusal(folder / "overflow.nii", std::numeric_limits<size_t>::max()), HasSubstr("overflow"));
+    patch(bytes, 40, int16_t{4});
+    patch(bytes, 48, int16_t{5000});
+    write_bytes(folder / "series.nii", bytes);
+    EXPECT_THAT(refusal(folder / "series.nii"), HasSubstr("5000 volumes"));
+    write_nifti(folder / "two.nii", image_of<uint8_t>(VoxelType::uint8, {40000, 1, 1}));  // NIfTI-2: 64-bit dimensions
+    bytes = bytes_of(folder / "two.nii");
+    for (size_t axis = 0; axis < 3; ++axis) patch(bytes, 24 + 8 * axis, int64_t{1} << 40);
+    write_bytes(folder / "endless.nii", bytes);
+    EXPECT_THAT(refusal(folder / "endless.nii", std::numeric_limits<size_t>::max()), HasSubstr("overflow 64 bits"));
+}
+
+// Whatever one damaged byte makes of a header, it is read or refused: nothing else is thrown, nothing outside is touched.
+TEST(Nifti, EveryDamagedHeaderByteIsReadOrRefused) {
+    const TemporaryFolder folder;
+    const auto good = good_bytes(folder);
+    int refused = 0;
+    for (size_t at = 0; at < 352; ++at) {
+        for (const char value : {'\x00', '\x01', '\x7f', '\x80', '\xff'}) {
+            auto bytes = good;
+            bytes[at] = value;
+            write_bytes(folder / "damaged.nii", bytes);
+            refused += refusal(folder / "damaged.nii").empty() ? 0 : 1;
+        }
+    }
+    EXPECT_GT(refused, 50);
 }
 
 TEST(Nifti, NamesTheVoxelThatIsNotFinite) {
