@@ -35,10 +35,12 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
     if (layout != "brats") throw UsageError("--layout " + layout + ": only brats is known");
     if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
     if (size < 32 || size > 512) throw UsageError("--size must be 32 to 512");
-    for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += static_cast<uint32_t>(world.size())) {
-        vox::data::write_brats_phantom(output, number, size, seed);
-    }
-    world.barrier();
+    world.together("making phantoms", [&] {
+        const auto ranks = static_cast<uint32_t>(world.size());
+        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {
+            vox::data::write_brats_phantom(output, number, size, seed);
+        }
+    });
     vox::core::log::info(cases, " phantoms of ", size, "^3 voxels are in ", output);
     return ExitCode::done;
 }
