@@ -1,0 +1,138 @@
+#include "train/schedules.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "train/golden.hpp"
+
+namespace vox::train {
+namespace {
+
+using test::golden;
+
+ScheduleOptions options_of(const std::string& name, int64_t warmup_steps = 0) {
+    ScheduleOptions options;
+    options.name = name;
+    options.warmup_steps = warmup_steps;
+    options.warmup_start = 0.05;
+    options.min_lr = name == "cosine" ? 0.001 : 0;
+    return options;
+}
+
+void expect_golden(const Schedule& schedule, const std::string& name) {
+    const auto expected = golden("schedules").at(name).get<std::vector<double>>();
+    ASSERT_EQ(expected.size(), 30u);
+    for (size_t step = 0; step < expected.size(); ++step) {
+        EXPECT_NEAR(schedule.lr(static_cast<int64_t>(step)), expected[step], 1e-12) << name << " step " << step;
+    }
+}
+
+TEST(Schedule, EqualsTorchAtEveryStep) {
+    expect_golden(Schedule(options_of("cosine"), 0.1, 30), "cosine");
+    expect_golden(Schedule(options_of("poly"), 0.1, 30), "poly");
+    expect_golden(Schedule(options_of("constant", 5), 0.1, 30), "constant_warmup");
+    expect_golden(Schedule(options_of("cosine", 5), 0.1, 30), "cosine_warmup");
+    expect_golden(Schedule(options_of("poly", 5), 0.1, 30), "poly_warmup");
+}
+
+TEST(Schedule, StaysAtItsEndBeyondTheLastStep) {
+    EXPECT_EQ(Schedule(options_of("cosine"), 0.1, 30).lr(1000), 0.001);
+    EXPECT_EQ(Schedule(options_of("poly"), 0.1, 30).lr(30), 0);
+    EXPECT_EQ(Schedule(options_of("constant"), 0.1, 30).lr(1000), 0.1);
+    EXPECT_EQ(Schedule(options_of("cosine", 30), 0.1, 30).lr(30), 0.1);  // nothing but warm-up
+}
+
+ScheduleOptions plateau_options() {
+    ScheduleOptions options = options_of("plateau");
+    options.plateau_factor = 0.5;
+    options.plateau_patience = 2;
+    options.plateau_threshold = 0.01;
+    options.min_lr = 0.02;
+    return options;
+}
+
+TEST(Plateau, EqualsTorchInBothDirectionsAndOverAResume) {
+    const auto figures = golden("schedules").at("plateau_figures").get<std::vector<double>>();
+    for (const bool higher_is_better : {true, false}) {
+        const auto expected =
+            golden("schedules").at(higher_is_better ? "plateau_max" : "plateau_min").get<std::vector<double>>();
+        Schedule schedule(plateau_options(), 0.1, 100);
+        for (size_t i = 0; i < figures.size(); ++i) {
+            schedule.observe(higher_is_better ? figures[i] : 1 - figures[i], higher_is_better);
+            EXPECT_NEAR(schedule.lr(50), expected[i], 1e-15) << i;
+            Schedule resumed(plateau_options(), 0.1, 100);
+            resumed.load_state(schedule.state());
+            schedule = resumed;
+        }
+        EXPECT_EQ(schedule.lr(50), 0.02);  // the figures reach the lowest rate
+    }
+}
+
+TEST(Plateau, TakesANotANumberAsNoProgress) {
+    Schedule schedule(plateau_options(), 0.1, 100);
+    for (int i = 0; i < 3; ++i) schedule.observe(std::nan(""), true);
+    EXPECT_EQ(schedule.lr(0), 0.05);
+    schedule.observe(0.5, true);
+    EXPECT_EQ(schedule.state().at("plateau.best"), 0.5);
+}
+
+TEST(Plateau, NeedsItsStateAndOthersIgnoreIt) {
+    EXPECT_THROW(Schedule(plateau_options(), 0.1, 100).load_state({}), core::DataError);
+    Schedule cosine(options_of("cosine"), 0.1, 30);
+    EXPECT_TRUE(cosine.state().empty());
+    EXPECT_NO_THROW(cosine.load_state({}));
+    const double before = cosine.lr(10);
+    for (int i = 0; i < 50; ++i) cosine.observe(0, true);
+    EXPECT_EQ(cosine.lr(10), before);
+}
+
+TEST(LrScaling, GrowsWithTheEffectiveBatch) {
+    ScheduleOptions options;
+    options.lr_scaling_base_batch = 2;
+    EXPECT_EQ(scaled_lr(0.1, 32, options), 0.1);
+    options.lr_scaling = "linear";
+    EXPECT_DOUBLE_EQ(scaled_lr(0.1, 32, options), 1.6);
+    options.lr_scaling = "sqrt";
+    EXPECT_DOUBLE_EQ(scaled_lr(0.1, 32, options), 0.4);
+}
+
+ScheduleOptions read(const std::string& text) {
+    auto document = config::Document::parse(text, "test");
+    auto root = document.root();
+    ScheduleOptions options;
+    options.read(root);
+    document.finish();
+    return options;
+}
+
+TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
+    const auto options = read(
+        "{name: poly, warmup_steps: 3, warmup_start: 0.5, min_lr: 0.25, power: 2, plateau_factor: 0.75, "
+        "plateau_patience: 4, "
+        "plateau_threshold: 0.125, lr_scaling: sqrt, lr_scaling_base_batch: 8}");
+    EXPECT_EQ(options.name, "poly");
+    EXPECT_EQ(options.warmup_steps, 3);
+    EXPECT_EQ(options.warmup_start, 0.5);
+    EXPECT_EQ(options.min_lr, 0.25);
+    EXPECT_EQ(options.power, 2);
+    EXPECT_EQ(options.plateau_factor, 0.75);
+    EXPECT_EQ(options.plateau_patience, 4);
+    EXPECT_EQ(options.plateau_threshold, 0.125);
+    EXPECT_EQ(options.lr_scaling, "sqrt");
+    EXPECT_EQ(options.lr_scaling_base_batch, 8);
+    for (const auto* text :
+         {"name: onecycle", "warmup_steps: -1", "warmup_start: 2", "min_lr: -1", "power: 0", "plateau_factor: 1",
+          "plateau_patience: -1", "plateau_threshold: 1", "lr_scaling: cubic", "lr_scaling_base_batch: 0"}) {
+        EXPECT_THROW(read(text), core::ConfigError) << text;
+    }
+}
+
+TEST(Schedule, RefusesContradictions) {
+    EXPECT_THROW(Schedule(options_of("cosine", 31), 0.1, 30), core::ConfigError);
+    EXPECT_THROW(Schedule(plateau_options(), 0.01, 30), core::ConfigError);
+}
+
+}  // namespace
+}  // namespace vox::train
