@@ -27,7 +27,8 @@ MpiCalls::MpiCalls(MPI_Comm comm, int64_t max_piece_bytes) : comm_(comm), max_pi
 }
 
 MpiCalls::~MpiCalls() {
-    const bool unfinished = std::any_of(requests_.begin(), requests_.end(), [](MPI_Request r) { return r != MPI_REQUEST_NULL; });
+    const auto is_open = [](MPI_Request request) { return request != MPI_REQUEST_NULL; };
+    const bool unfinished = std::any_of(requests_.begin(), requests_.end(), is_open);
     // Deliberately never freed: MPI would write into memory that somebody else owns by then.
     if (unfinished) new std::vector<std::shared_ptr<const void>>(std::move(kept_));
 }

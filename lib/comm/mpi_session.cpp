@@ -26,8 +26,8 @@ bool started_by_launcher() {
 void refuse_lonely_tasks(int size) {
     const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
     if (size > 1 || tasks == nullptr || std::atoi(tasks) <= 1 || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
-    throw core::ConfigError(core::concat("srun started ", tasks, " tasks, but MPI sees one rank.  Start with 'srun --mpi=pmix' "
-                                         "(see 'srun --mpi=list'), or with mpirun inside the job."));
+    throw core::ConfigError(core::concat("srun started ", tasks, " tasks, but MPI sees one rank.  Start with "
+                                         "'srun --mpi=pmix' (see 'srun --mpi=list'), or with mpirun inside the job."));
 }
 
 }  // namespace

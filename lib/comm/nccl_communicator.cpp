@@ -69,7 +69,8 @@ void NcclCommunicator::check_here(const at::Tensor& tensor, const char* collecti
                 core::concat(collective, ": NCCL moves tensors of ", device_.str(), " only"));
 }
 
-std::unique_ptr<Work> NcclCommunicator::launch(const char* name, std::initializer_list<at::Tensor> tensors, const Call& call) {
+std::unique_ptr<Work> NcclCommunicator::launch(const char* name, std::initializer_list<at::Tensor> tensors,
+                                               const Call& call) {
     const c10::cuda::CUDAGuard guard(device_);
     const auto current = c10::cuda::getCurrentCUDAStream(device_.index());
     c10::Event inputs_ready(at::kCUDA);

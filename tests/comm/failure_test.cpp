@@ -34,11 +34,15 @@ Outcome outcome_of(const std::string& command) {
     return outcome;
 }
 
-std::string program() { return std::string(std::getenv("VOX_BUILD_DIR")) + "/tests/comm.failing_program"; }
+std::string built(const std::string& name) { return std::string(std::getenv("VOX_BUILD_DIR")) + "/tests/" + name; }
 
-Outcome run_ranks(int ranks, const std::string& how) {
-    return outcome_of(core::concat("timeout 60 mpirun --allow-run-as-root --oversubscribe -np ", ranks, " ", program(), " ", how));
+Outcome under_mpirun(int ranks, const std::string& command) {
+    return outcome_of(core::concat("timeout 60 mpirun --allow-run-as-root --oversubscribe -np ", ranks, " ", command));
 }
+
+std::string program() { return built("comm.failing_program"); }
+
+Outcome run_ranks(int ranks, const std::string& how) { return under_mpirun(ranks, program() + " " + how); }
 
 constexpr double kEndsWithinS = 20;  // a hang bound; promised are 10 s on a machine with nothing else to do
 
@@ -89,6 +93,40 @@ TEST(Failure, LonelyTasksOfSrunAreRefused) {
     const Outcome outcome = outcome_of("SLURM_STEP_NUM_TASKS=4 " + program());
     EXPECT_EQ(outcome.code, 78) << outcome.output;
     EXPECT_THAT(outcome.output, testing::HasSubstr("srun --mpi=pmix"));
+}
+
+// The main of every distributed test is itself tested here: a failure on one rank must never pass.
+Outcome run_distributed_test(int ranks, int expected_ranks, const std::string& test) {
+    return under_mpirun(ranks, core::concat(built("comm.failing_tests"), " --expect-ranks=", expected_ranks,
+                                            " --gtest_filter=OnPurpose.", test));
+}
+
+TEST(MpiTestMain, PassesWhereAllRanksPass) {
+    EXPECT_EQ(run_distributed_test(3, 3, "Passes").code, 0);
+}
+
+TEST(MpiTestMain, FailsInAWorldOfAnotherSize) {
+    const Outcome outcome = run_distributed_test(2, 4, "Passes");
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_THAT(outcome.output, testing::HasSubstr("expected 4 ranks, the world has 2"));
+}
+
+TEST(MpiTestMain, FailsWhereOneRankFails) {
+    const Outcome outcome = run_distributed_test(3, 3, "FailsOnTheLastRank");
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_THAT(outcome.output, testing::HasSubstr("[rank 2] OnPurpose.FailsOnTheLastRank"));
+}
+
+TEST(MpiTestMain, EndsWhereOneRankThrowsWhileOthersWait) {
+    const Outcome outcome = run_distributed_test(3, 3, "ThrowsOnTheLastRank");
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_THAT(outcome.output, testing::HasSubstr("disk full"));
+    EXPECT_LT(outcome.seconds, kEndsWithinS);
+}
+
+TEST(MpiTestMain, IsSkippedOnlyWhereAllRanksSkipEverything) {
+    EXPECT_EQ(run_distributed_test(2, 2, "SkipsEverywhere").code, 77);
+    EXPECT_EQ(run_distributed_test(2, 2, "SkipsOnTheLastRank").code, 0);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST(World, BroadcastsBytesFromEveryRoot) {
 }
 
 TEST(World, GathersTextsOfDifferentLengthInRankOrder) {
-    const auto text_of = [](int rank) { return std::string(static_cast<size_t>(rank * 1000), static_cast<char>('a' + rank)); };
+    const auto text_of = [](int rank) { return std::string(1000UL * rank, static_cast<char>('a' + rank)); };
     const auto texts = world().gather(text_of(world().rank()));
     ASSERT_EQ(texts.size(), world().size());
     for (int rank = 0; rank < world().size(); ++rank) EXPECT_EQ(texts[rank], text_of(rank));

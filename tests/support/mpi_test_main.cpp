@@ -23,16 +23,19 @@ comm::Communicator* the_communicator = nullptr;
 class FailurePrinter : public testing::EmptyTestEventListener {
 public:
     explicit FailurePrinter(int rank) : rank_(rank) {}
+    // Remembered here: while it reports a result, GoogleTest must not be asked for the test.
+    void OnTestStart(const testing::TestInfo& test) override {
+        test_ = std::string(test.test_suite_name()) + "." + test.name();
+    }
     void OnTestPartResult(const testing::TestPartResult& result) override {
         if (!result.failed()) return;
-        const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-        const std::string name = test ? std::string(test->test_suite_name()) + "." + test->name() : "(no test)";
-        std::cerr << "[rank " << rank_ << "] " << name << ": " << (result.file_name() ? result.file_name() : "?") << ':'
+        std::cerr << "[rank " << rank_ << "] " << test_ << ": " << (result.file_name() ? result.file_name() : "?") << ':'
                   << result.line_number() << ": " << result.message() << '\n';
     }
 
 private:
     int rank_;
+    std::string test_ = "(no test)";
 };
 
 int taken_expected_ranks(int& argc, char** argv) {
