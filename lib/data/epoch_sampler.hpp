@@ -18,7 +18,7 @@ namespace vox::data {
 /// One crop of the order.
 struct Item {
     size_t case_index = 0;  // into ShardReader::cases()
-    ops::RandomKey key;     // position: place in the epoch's order; draw: which of the case's crops
+    ops::RandomKey key;  // position: place in the epoch's order; draw: which of the case's crops
     bool operator==(const Item&) const = default;
 };
 
@@ -52,7 +52,7 @@ public:
     /// hold no micro-batch (`drop_last`) or a size is not positive.
     EpochSampler(std::vector<size_t> cases, const SamplerOptions& options);
 
-    int64_t items_per_epoch() const;          // what the micro-batches of one epoch hold together
+    int64_t items_per_epoch() const;  // what the micro-batches of one epoch hold together
     int64_t micro_batches_per_epoch() const;
     int64_t steps_per_epoch(int64_t accumulation) const;  // accumulation groups, the short last one included
 

@@ -16,7 +16,8 @@ namespace {
 
 /// Puts a box of `channels` volumes into the middle of padded ones.
 template <class Voxel>
-void pad_into(std::span<const Voxel> box, std::span<Voxel> out, int64_t channels, const Crop& crop, const core::Index3& size) {
+void pad_into(std::span<const Voxel> box, std::span<Voxel> out, int64_t channels, const Crop& crop,
+              const core::Index3& size) {
     std::fill(out.begin(), out.end(), Voxel{0});
     const auto& [d, h, w] = crop.box.size;
     const auto& before = crop.pad_before;
@@ -43,8 +44,9 @@ int64_t common_channels(const ShardReader& reader, const std::vector<size_t>& ca
     for (const size_t index : cases) {
         const CaseInfo& info = reader.cases()[index];
         if (info.channels() != first.channels()) {
-            throw core::DataError(core::concat("case ", info.id, " has ", info.channels(), " channels, case ", first.id, " has ",
-                                               first.channels(), "; a training split needs the same channels in every case"));
+            throw core::DataError(core::concat("case ", info.id, " has ", info.channels(), " channels, case ", first.id,
+                                               " has ", first.channels(),
+                                               "; a training split needs the same channels in every case"));
         }
     }
     return first.channels();
@@ -55,12 +57,17 @@ int64_t common_channels(const ShardReader& reader, const std::vector<size_t>& ca
 struct Loader::State {
     State(const ShardReader& data, const Options& settings, int64_t global_micro_batch, int rank, int world_size,
           at::Device device, at::ScalarType image_type)
-        : reader(data), crop_size(settings.crop()), foreground_ratio(settings.foreground_ratio),
-          method(normalisation(settings.normalisation)), augmentation(settings.augmentation()), dtype(image_type),
+        : reader(data),
+          crop_size(settings.crop()),
+          foreground_ratio(settings.foreground_ratio),
+          method(normalisation(settings.normalisation)),
+          augmentation(settings.augmentation()),
+          dtype(image_type),
           channels(common_channels(data, data.split("train"))),
-          sampler(data.split("train"), settings.sampler(global_micro_batch)), copy(device),
-          prefetcher(sampler, rank, world_size, {channels, crop_size, settings.threads, settings.prefetch_bytes()}, copy,
-                     [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {
+          sampler(data.split("train"), settings.sampler(global_micro_batch)),
+          copy(device),
+          prefetcher(sampler, rank, world_size, {channels, crop_size, settings.threads, settings.prefetch_bytes()},
+                     copy, [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {
                          read_item(item, image, label);
                      }) {}
 
@@ -92,8 +99,8 @@ void Loader::State::read_item(const Item& item, std::span<float> image, std::spa
                     [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out); });
     } catch (const core::DataError& error) {
         throw core::DataError(core::concat(error.what(), " (training crop of case ", info.id, ", start [",
-                                           core::join(crop.box.start), "], size [", core::join(crop.box.size), "], epoch ",
-                                           item.key.epoch, ", position ", item.key.position, ")"),
+                                           core::join(crop.box.start), "], size [", core::join(crop.box.size),
+                                           "], epoch ", item.key.epoch, ", position ", item.key.position, ")"),
                               error.where());
     }
 }

@@ -43,8 +43,8 @@ public:
     double wait_seconds() const;
 
     struct Counters {
-        int64_t items = 0;                // crops returned by `next`
-        int64_t batch_bytes = 0;          // bytes of image and label returned by `next`, as read
+        int64_t items = 0;  // crops returned by `next`
+        int64_t batch_bytes = 0;  // bytes of image and label returned by `next`, as read
         int64_t prefetch_peak_bytes = 0;  // most bytes that lay ready or were being read at a time
     };
     Counters counters() const;

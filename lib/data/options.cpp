@@ -34,8 +34,9 @@ void check_augmentation(const Options& options, const config::Section& section) 
     std::vector<int64_t> axes = options.flip_axes;
     std::sort(axes.begin(), axes.end());
     const bool distinct = std::adjacent_find(axes.begin(), axes.end()) == axes.end();
-    section.require(distinct && (axes.empty() || (axes.front() >= 0 && axes.back() <= 2)),
-                    concat("flip_axes: [", core::join(options.flip_axes), "] must be different ones of 0 (D), 1 (H), 2 (W)"));
+    section.require(
+        distinct && (axes.empty() || (axes.front() >= 0 && axes.back() <= 2)),
+        concat("flip_axes: [", core::join(options.flip_axes), "] must be different ones of 0 (D), 1 (H), 2 (W)"));
     section.require(options.flip_probability >= 0 && options.flip_probability <= 1,
                     concat("flip_probability: ", options.flip_probability, " is not within 0 .. 1"));
     section.require(options.flip_probability == 0 || !axes.empty(),
@@ -57,8 +58,9 @@ void check_reading(const Options& options, const config::Section& section) {
 }  // namespace
 
 void Options::read(config::Section& section) {
-    section.value("global_batch_size", global_batch_size,
-                  "crops an optimizer step over all ranks and micro-batches, instead of batch_size; 0: batch_size says it");
+    section.value(
+        "global_batch_size", global_batch_size,
+        "crops an optimizer step over all ranks and micro-batches, instead of batch_size; 0: batch_size says it");
     // Where the global size is given, the resolved configuration must show that the other one is not in force.
     if (global_batch_size > 0) batch_size = 0;
     section.value("batch_size", batch_size, "crops a rank and micro-batch; 0 where global_batch_size says it");
@@ -82,23 +84,22 @@ void Options::read(config::Section& section) {
     check_reading(*this, section);
 }
 
-Augmentation Options::augmentation() const {
-    return {flip_probability, flip_axes, intensity_scale, intensity_shift};
-}
+Augmentation Options::augmentation() const { return {flip_probability, flip_axes, intensity_scale, intensity_shift}; }
 
 SamplerOptions Options::sampler(int64_t global_micro_batch) const {
     return {samples_per_case, global_micro_batch, drop_last, static_cast<uint64_t>(seed)};
 }
 
 int64_t resolve_global_micro_batch(const Options& options, int world_size, int64_t accumulation) {
-    core::check(world_size >= 1 && accumulation >= 1, concat("world size ", world_size, ", accumulation ", accumulation));
+    core::check(world_size >= 1 && accumulation >= 1,
+                concat("world size ", world_size, ", accumulation ", accumulation));
     if (options.global_batch_size == 0) return options.batch_size * world_size;
     if (options.global_batch_size % accumulation != 0) {
-        throw core::ConfigError(concat("data.global_batch_size: ", options.global_batch_size,
-                                       " cannot be cut into the ", accumulation, " equal micro-batches of train.accumulation: ",
-                                       options.global_batch_size, " = ", accumulation, " x ",
-                                       options.global_batch_size / accumulation, " + ",
-                                       options.global_batch_size % accumulation, "; choose a multiple of ", accumulation));
+        throw core::ConfigError(
+            concat("data.global_batch_size: ", options.global_batch_size, " cannot be cut into the ", accumulation,
+                   " equal micro-batches of train.accumulation: ", options.global_batch_size, " = ", accumulation,
+                   " x ", options.global_batch_size / accumulation, " + ", options.global_batch_size % accumulation,
+                   "; choose a multiple of ", accumulation));
     }
     return options.global_batch_size / accumulation;
 }

@@ -16,7 +16,11 @@ constexpr size_t most_slots = 64;
 
 Prefetcher::Prefetcher(const EpochSampler& sampler, int rank, int world_size, const PrefetchOptions& options,
                        const DeviceCopy& copy, ReadItem read_item)
-    : sampler_(sampler), rank_(rank), world_size_(world_size), options_(options), copy_(copy),
+    : sampler_(sampler),
+      rank_(rank),
+      world_size_(world_size),
+      options_(options),
+      copy_(copy),
       read_item_(std::move(read_item)) {
     core::check(options_.threads >= 1, "a prefetcher needs a thread");
     for (int64_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
@@ -167,7 +171,8 @@ size_t Prefetcher::peak_bytes() const {
 size_t Prefetcher::slot_bytes(int64_t items) const {
     const auto& size = options_.crop_size;
     const int64_t voxels = size[0] * size[1] * size[2];
-    return static_cast<size_t>(items * voxels) * (static_cast<size_t>(options_.channels) * sizeof(float) + sizeof(uint8_t));
+    return static_cast<size_t>(items * voxels) *
+           (static_cast<size_t>(options_.channels) * sizeof(float) + sizeof(uint8_t));
 }
 
 }  // namespace vox::data

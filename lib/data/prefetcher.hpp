@@ -34,8 +34,8 @@ public:
     /// Reads one item: image [C,d,h,w], label [d,h,w].  Called from several threads at once.
     using ReadItem = std::function<void(const Item&, std::span<float> image, std::span<uint8_t> label)>;
 
-    Prefetcher(const EpochSampler& sampler, int rank, int world_size, const PrefetchOptions& options, const DeviceCopy& copy,
-               ReadItem read_item);
+    Prefetcher(const EpochSampler& sampler, int rank, int world_size, const PrefetchOptions& options,
+               const DeviceCopy& copy, ReadItem read_item);
     ~Prefetcher();
     Prefetcher(const Prefetcher&) = delete;
 
@@ -87,8 +87,8 @@ private:
     mutable std::mutex mutex_;  // guards everything below
     std::condition_variable job_or_stop_, done_;
     std::deque<std::shared_ptr<Slot>> slots_;  // from the next to be taken to the last opened
-    Position taken_, opened_;                  // the next micro-batch to take, to open
-    std::vector<Item> order_;                  // of epoch order_epoch_
+    Position taken_, opened_;  // the next micro-batch to take, to open
+    std::vector<Item> order_;  // of epoch order_epoch_
     int64_t order_epoch_ = -1;
     size_t bytes_ = 0, peak_bytes_ = 0;
     int64_t active_ = 0;  // jobs being read

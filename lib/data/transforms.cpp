@@ -26,8 +26,8 @@ Affines affines(const at::Tensor& image, std::span<const CaseInfo* const> cases,
     std::vector<double> centres, spreads;
     for (const CaseInfo* info : cases) {
         core::check(static_cast<int64_t>(info->statistics.size()) == image.size(1),
-                    core::concat("case ", info->id, " has statistics of ", info->statistics.size(), " channels, its image ",
-                                 image.size(1)));
+                    core::concat("case ", info->id, " has statistics of ", info->statistics.size(),
+                                 " channels, its image ", image.size(1)));
         for (const ChannelStatistics& channel : info->statistics) {
             centres.push_back(centre(channel));
             spreads.push_back(spread(channel) == 0 ? 1 : spread(channel));
@@ -83,7 +83,8 @@ AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::
     AugmentationDraw draw;
     for (const int64_t axis : augmentation.flip_axes) {
         draw.flip.at(static_cast<size_t>(axis)) =
-            ops::random_uniform(key, ops::Purpose::flip, 0, static_cast<uint32_t>(axis)) < augmentation.flip_probability;
+            ops::random_uniform(key, ops::Purpose::flip, 0, static_cast<uint32_t>(axis)) <
+            augmentation.flip_probability;
     }
     draw.scale = symmetric(augmentation.intensity_scale, key, ops::Purpose::intensity_scale);
     draw.shift = symmetric(augmentation.intensity_shift, key, ops::Purpose::intensity_shift);

@@ -33,8 +33,8 @@ at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> c
 struct Augmentation {
     double flip_probability = 0;
     std::vector<int64_t> flip_axes;  // 0 D, 1 H, 2 W; each is flipped or not by itself
-    double intensity_scale = 0;      // x * (1 + u), u uniform in [-scale, scale), one an item
-    double intensity_shift = 0;      // x + u, u uniform in [-shift, shift), one an item
+    double intensity_scale = 0;  // x * (1 + u), u uniform in [-scale, scale), one an item
+    double intensity_shift = 0;  // x + u, u uniform in [-shift, shift), one an item
 };
 
 /// What one item gets.

@@ -49,7 +49,8 @@ TEST(Crop, ForegroundRatioIsTheShareOfForegroundCrops) {
     // Voxel 0 is inside a uniform crop only where that starts at 0 0 0: one place of 13 * 22 * 16.
     const std::vector<ForegroundPositions> foreground{{1, {0}}};
     int inside = 0;
-    for (uint32_t i = 0; i < 10000; ++i) inside += contains(choose_crop(volume, size, 0.3, foreground, key(i)).box, {0, 0, 0});
+    for (uint32_t i = 0; i < 10000; ++i)
+        inside += contains(choose_crop(volume, size, 0.3, foreground, key(i)).box, {0, 0, 0});
     EXPECT_NEAR(inside, 3000, 5 * 45.8);  // binomial, n 10000, p 0.3
 }
 
@@ -58,7 +59,8 @@ TEST(Crop, ARareLabelComesAsOftenAsACommonOne) {
     const uint32_t last = 20 * 30 * 25 - 1;
     const std::vector<ForegroundPositions> foreground{{1, common}, {2, {}}, {4, {last}}};
     int rare = 0;
-    for (uint32_t i = 0; i < 10000; ++i) rare += contains(choose_crop(volume, size, 1.0, foreground, key(i)).box, place(last));
+    for (uint32_t i = 0; i < 10000; ++i)
+        rare += contains(choose_crop(volume, size, 1.0, foreground, key(i)).box, place(last));
     EXPECT_NEAR(rare, 5000, 5 * 50);
 }
 

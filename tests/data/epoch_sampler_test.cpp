@@ -13,7 +13,8 @@ namespace {
 
 const std::vector<size_t> cases{2, 3, 5, 7, 11};
 
-EpochSampler sampler(int64_t global_micro_batch, int64_t samples_per_case = 3, bool drop_last = false, uint64_t seed = 42) {
+EpochSampler sampler(int64_t global_micro_batch, int64_t samples_per_case = 3, bool drop_last = false,
+                     uint64_t seed = 42) {
     return {cases, {samples_per_case, global_micro_batch, drop_last, seed}};
 }
 

@@ -277,7 +277,8 @@ TEST(LoadCase, IsTheWholeVolumeNormalisedByItsOwnStatistics) {
             for (int64_t j = 0; j < 20; ++j) {
                 for (int64_t i = 0; i < 18; ++i, ++v) {
                     wrong += stored[c].const_data_ptr<double>()[v] != test::known_voxel(1, c, k, j, i);
-                    wrong += c == 0 && sample.label.const_data_ptr<uint8_t>()[v] != test::known_label(1, sizes[1], k, j, i);
+                    wrong +=
+                        c == 0 && sample.label.const_data_ptr<uint8_t>()[v] != test::known_label(1, sizes[1], k, j, i);
                 }
             }
         }

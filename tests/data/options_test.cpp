@@ -32,8 +32,10 @@ std::string refusal(const std::string& yaml) {
 
 TEST(DataOptions, EveryKeyArrives) {
     const Options options = read(
-        "batch_size: 3, crop_size: [8, 16, 24], samples_per_case: 2, foreground_ratio: 0.25, normalisation: percentile, "
-        "flip_probability: 0.75, flip_axes: [2], intensity_scale: 0.2, intensity_shift: 0.3, threads: 5, prefetch_mb: 6, "
+        "batch_size: 3, crop_size: [8, 16, 24], samples_per_case: 2, foreground_ratio: 0.25, normalisation: "
+        "percentile, "
+        "flip_probability: 0.75, flip_axes: [2], intensity_scale: 0.2, intensity_shift: 0.3, threads: 5, prefetch_mb: "
+        "6, "
         "cache_mb: 7, drop_last: true, seed: 9");
     EXPECT_EQ(options.batch_size, 3);
     EXPECT_EQ(options.crop(), (core::Index3{8, 16, 24}));

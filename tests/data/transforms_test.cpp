@@ -100,10 +100,10 @@ private:
         for (const auto& small : small_volumes) volumes.push_back(list(small));
         std::ofstream request(folder_ / "request.json");
         request.precision(17);
-        request << "{\"shape\": [" << core::join(shape) << "], \"volume\": " << list(volume) << ", \"crop\": " << list(crop_size)
-                << ", \"voxels\": [" << core::join(voxels) << "], \"small_volumes\": [" << core::join(volumes)
-                << "], \"flip\": [" << core::join(draw.flip) << "], \"scale\": " << draw.scale << ", \"shift\": " << draw.shift
-                << '}';
+        request << "{\"shape\": [" << core::join(shape) << "], \"volume\": " << list(volume)
+                << ", \"crop\": " << list(crop_size) << ", \"voxels\": [" << core::join(voxels)
+                << "], \"small_volumes\": [" << core::join(volumes) << "], \"flip\": [" << core::join(draw.flip)
+                << "], \"scale\": " << draw.scale << ", \"shift\": " << draw.shift << '}';
         request.close();
         core::check(test::run_oracle("tools/golden/transforms.py", folder_.path().string()) == 0, "the oracle failed");
     }
@@ -111,9 +111,7 @@ private:
     test::TemporaryFolder folder_;
 };
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-    return a.sub(b).abs().max().item<double>();
-}
+double largest_difference(const at::Tensor& a, const at::Tensor& b) { return a.sub(b).abs().max().item<double>(); }
 
 TEST(Transforms, ZscoreIsMonaisNormalizeIntensity) {
     if (!test::has_oracle()) GTEST_SKIP() << "no Python with MONAI at VOX_PYTHON";
