@@ -1,0 +1,283 @@
+#include "data/convert.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/timer.hpp"
+#include "data/case_data.hpp"
+#include "data/checksum.hpp"
+#include "data/dataset_index.hpp"
+#include "data/durable_file.hpp"
+#include "data/finished_shards.hpp"
+#include "data/shard_format.hpp"
+#include "data/shard_writer.hpp"
+#include "data/splits.hpp"
+
+namespace vox::data {
+namespace {
+
+namespace fs = std::filesystem;
+using core::concat;
+using core::DataError;
+using nlohmann::json;
+
+Listing list_cases(const ConvertOptions& options) {
+    if (options.layout == "brats") return list_brats(options.input);
+    if (options.layout == "msd" || options.layout == "nnunet") return list_msd(options.input);
+    if (options.layout == "generic") return list_generic(options.input, options.channels, options.label);
+    throw core::UsageError(concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic."));
+}
+
+/// Changes when a source file or the way of converting changes; equal ones need no second conversion.
+std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
+    std::string text = concat(format::kVersion, ' ', codec_name(options.codec), ' ', format::kChunkEdge);
+    const auto add = [&](const std::string& name, const fs::path& file, int64_t volume) {
+        std::error_code error;
+        text += concat('|', name, '|', file.lexically_relative(options.input).string(), '|', volume, '|',
+                       fs::file_size(file, error), '|', fs::last_write_time(file, error).time_since_epoch().count());
+    };
+    for (const auto& channel : files.channels) add(channel.name, channel.file, channel.volume);
+    if (files.label) add("label", *files.label, -1);
+    return hex(xxh3_64(std::string_view(text)));
+}
+
+std::vector<NamedVolume> read_channels(const CaseFiles& files) {
+    std::vector<NamedVolume> channels;
+    std::vector<NiftiImage> volumes;
+    for (const auto& channel : files.channels) {
+        if (channel.volume < 0) {
+            channels.push_back({channel.name, read_nifti(channel.file)});
+            continue;
+        }
+        if (channel.volume == 0) volumes = read_nifti_channels(channel.file);
+        if (volumes.size() != files.channels.size()) {
+            throw DataError(concat(channel.file.string(), ": has ", volumes.size(), " channels, dataset.json names ",
+                                   files.channels.size()));
+        }
+        channels.push_back({channel.name, std::move(volumes[static_cast<size_t>(channel.volume)])});
+    }
+    return channels;
+}
+
+class Converter {
+public:
+    Converter(comm::World& world, const ConvertOptions& options) : world_(world), options_(options) {}
+
+    ConvertReport run() {
+        world_.together("listing the input", [&] { listing_ = list_cases(options_); });
+        for (const auto& files : listing_.cases) {
+            if (!files.problem.empty()) refused_[files.id] = files.problem;
+        }
+        world_.on_root("preparing the output folder", [&] {
+            if (options_.dry_run) return;
+            make_output_folder(options_.output);
+            remove_partial_files(options_.output);
+        });
+        world_.together("looking for finished shards", [&] { find_finished(); });
+        world_.together("reading labels", [&] { scan_labels(); });
+        world_.together("choosing the label scheme", [&] { choose_scheme(); });
+        world_.together("converting", [&] { convert_pending(); });
+        merge_refusals();
+        if (!options_.dry_run) gather_shards();
+        world_.on_root("finishing", [&] { finish(); });
+        return report();
+    }
+
+private:
+    bool mine(size_t position) const {
+        return static_cast<int>(position % static_cast<size_t>(world_.size())) == world_.rank();
+    }
+
+    void find_finished() {
+        finished_ = find_finished_shards(options_.output);
+        for (const auto& files : listing_.cases) {
+            const auto found = finished_.cases.find(files.id);
+            if (found != finished_.cases.end() && found->second.fingerprint == fingerprint(files, options_)) continue;
+            finished_.cases.erase(files.id);
+        }
+    }
+
+    /// Label values of every case: of finished ones from their shards, else from the files, each rank its share.
+    void scan_labels() {
+        size_t position = 0;
+        json own = json::object();
+        for (const auto& files : listing_.cases) {
+            if (const auto found = finished_.cases.find(files.id); found != finished_.cases.end()) {
+                values_of_[files.id] = found->second.label_values;
+            } else if (files.label && files.problem.empty() && mine(position++)) {
+                guarded(files.id, [&] {
+                    const NiftiImage label = read_nifti(*files.label);
+                    try {
+                        const auto values = label_values(label);
+                        std::set<int> distinct(values.begin(), values.end());
+                        distinct.erase(0);
+                        own[files.id] = distinct;
+                    } catch (const DataError& error) {
+                        throw DataError(concat(files.label->string(), ": ", error.what()));
+                    }
+                });
+            }
+        }
+        for (const auto& text : world_.gather(own.dump())) {
+            const json gathered = json::parse(text);
+            for (const auto& [id, values] : gathered.items()) values_of_[id] = values.get<std::set<int>>();
+        }
+        merge_refusals();
+    }
+
+    void choose_scheme() {
+        std::set<int> all;
+        for (const auto& [id, values] : values_of_) all.insert(values.begin(), values.end());
+        scheme_ = resolve_scheme(options_.label_scheme, listing_.scheme_hint, all);
+        for (const auto& [id, values] : values_of_) {
+            std::vector<int> unknown;
+            std::set_difference(values.begin(), values.end(), scheme_.values.begin(), scheme_.values.end(),
+                                std::back_inserter(unknown));
+            if (!unknown.empty()) {
+                refused_[id] = concat("label value ", core::join(unknown), " is not in the scheme '", scheme_.name, "' {0, ",
+                                      core::join(scheme_.values), "}");
+            }
+        }
+    }
+
+    void convert_pending() {
+        std::vector<const CaseFiles*> own;
+        size_t position = 0;
+        for (const auto& files : listing_.cases) {
+            if (refused_.contains(files.id)) continue;
+            const auto found = finished_.cases.find(files.id);
+            if (found != finished_.cases.end() && found->second.label_scheme == scheme_.name) {
+                ++kept_;
+                continue;
+            }
+            finished_.cases.erase(files.id);
+            if (mine(position++)) own.push_back(&files);
+        }
+        core::Timer since_line;
+        for (size_t i = 0; i < own.size(); ++i) {
+            guarded(own[i]->id, [&] { convert_case(*own[i]); });
+            if (i + 1 == own.size() || since_line.seconds() >= 1.0) {
+                core::log::info(options_.dry_run ? "checked " : "converted ", i + 1, " of ", own.size(), " cases",
+                                world_.size() > 1 ? " of rank 0" : "", ", last ", own[i]->id);
+                since_line.restart();
+            }
+        }
+        close_shard();
+    }
+
+    void convert_case(const CaseFiles& files) {
+        const auto channels = read_channels(files);
+        std::optional<NiftiImage> label;
+        if (files.label) label = read_nifti(*files.label);
+        CaseData data = build_case(files.id, channels, label ? &*label : nullptr);
+        data.fingerprint = fingerprint(files, options_);
+        if (options_.dry_run) return;
+        if (!writer_) {
+            shard_ = shard_name(finished_.next_number + world_.rank() + world_.size() * shards_started_++);
+            writer_ = std::make_unique<ShardWriter>(options_.output / shard_, options_.codec, scheme_.name);
+        }
+        writer_->add(data);
+        if (writer_->bytes() >= options_.max_shard_bytes) close_shard();
+    }
+
+    void close_shard() {
+        if (!writer_) return;
+        writer_->finish();
+        for (const auto& id : writer_->case_ids()) new_shards_[id] = shard_;
+        writer_.reset();
+    }
+
+    /// A DataError refuses the case; every other error ends the run.
+    template <class Work>
+    void guarded(const std::string& id, Work&& work) {
+        try {
+            work();
+        } catch (const DataError& error) {
+            refused_[id] = error.what();
+        }
+    }
+
+    void merge_refusals() {
+        for (const auto& text : world_.gather(json(refused_).dump(-1, ' ', false, json::error_handler_t::replace))) {
+            refused_.merge(json::parse(text).get<std::map<std::string, std::string>>());
+        }
+    }
+
+    void gather_shards() {
+        std::map<std::string, std::string> shard_of;
+        for (const auto& text : world_.gather(json(new_shards_).dump())) {
+            shard_of.merge(json::parse(text).get<std::map<std::string, std::string>>());
+        }
+        for (const auto& [id, finished] : finished_.cases) shard_of.emplace(id, finished.shard);
+        new_shards_ = std::move(shard_of);
+    }
+
+    /// Rank 0: says what was refused; writes dataset.json.
+    void finish() {
+        for (const auto& [id, why] : refused_) core::log::warning("refused case ", id, ": ", why);
+        if (!refused_.empty() && !options_.skip_bad) {
+            throw DataError(concat(refused_.size(), " of ", listing_.cases.size(), " cases were refused:\n  ",
+                                   core::join(report().refused, "\n  "),
+                                   "\nRepair them, or convert the rest with --skip-bad."));
+        }
+        if (refused_.size() == listing_.cases.size()) throw DataError("every case was refused: nothing is left to convert");
+        if (options_.dry_run) return;
+        DatasetIndex index;
+        index.channels = listing_.channels;
+        index.scheme = scheme_;
+        std::vector<std::string> ids;
+        for (const auto& files : listing_.cases) {
+            if (!refused_.contains(files.id)) ids.push_back(files.id);
+        }
+        const auto splits = assign_splits(ids, options_.split, options_.seed);
+        std::set<std::string> shards;
+        for (const auto& id : ids) {
+            index.cases.push_back({id, new_shards_.at(id), splits.at(id)});
+            shards.insert(new_shards_.at(id));
+        }
+        for (const auto& shard : shards) {
+            const auto path = options_.output / shard;
+            index.shards.push_back({shard, fs::file_size(path), hex(xxh3_64_of_file(path))});
+        }
+        index.provenance = {{"layout", options_.layout},
+                            {"input", options_.input.string()},
+                            {"codec", std::string(codec_name(options_.codec))},
+                            {"split", core::join(options_.split)},
+                            {"split_seed", std::to_string(options_.seed)},
+                            {"refused", core::join(report().refused, "; ")}};
+        write_dataset_index(options_.output, index);
+    }
+
+    ConvertReport report() const {
+        ConvertReport report;
+        report.kept = kept_;
+        report.converted = static_cast<int64_t>(listing_.cases.size() - refused_.size()) - kept_;
+        report.scheme = scheme_.name;
+        for (const auto& [id, why] : refused_) report.refused.push_back(concat("case ", id, ": ", why));
+        return report;
+    }
+
+    comm::World& world_;
+    const ConvertOptions& options_;
+    Listing listing_;
+    FinishedShards finished_;                          // only cases that need no conversion
+    std::map<std::string, std::set<int>> values_of_;   // label values but 0, by case
+    std::map<std::string, std::string> refused_;       // id -> why; the same on every rank after `merge_refusals`
+    std::map<std::string, std::string> new_shards_;    // id -> shard file: this rank's, after `gather_shards` everybody's
+    LabelScheme scheme_;
+    std::unique_ptr<ShardWriter> writer_;
+    std::string shard_;
+    int64_t shards_started_ = 0, kept_ = 0;
+};
+
+}  // namespace
+
+ConvertReport convert(comm::World& world, const ConvertOptions& options) { return Converter(world, options).run(); }
+
+}  // namespace vox::data

@@ -1,0 +1,42 @@
+#pragma once
+// Folders of NIfTI files as the converter finds them: which files make which case.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vox::data {
+
+/// The files of one case.
+struct CaseFiles {
+    struct Channel {
+        std::string name;
+        std::filesystem::path file;
+        int64_t volume = -1;  // which volume of a 4-D file; -1: the file is one volume
+    };
+    std::string id;
+    std::vector<Channel> channels;  // in the data set's order
+    std::optional<std::filesystem::path> label;
+    std::string problem;  // why the case cannot be converted ("missing t2"), empty where it can
+};
+
+struct Listing {
+    std::vector<std::string> channels;
+    std::vector<CaseFiles> cases;  // by id
+    std::string scheme_hint;       // what names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"
+};
+
+/// Throws DataError where the folder does not exist, holds no case of the layout, or one id twice.  Opens no volume.
+/// brats: <id>_t1.nii.gz _t1ce _t2 _flair _seg (2018-2021) and <id>-t1n.nii.gz -t1c -t2w -t2f -seg (2023), in any subfolder.
+Listing list_brats(const std::filesystem::path& input);
+/// msd, nnunet: dataset.json; 4-D images under "training", or imagesTr/<id>_0000.nii.gz and labelsTr/<id>.nii.gz.
+Listing list_msd(const std::filesystem::path& input);
+/// generic: a folder a case; every volume but label, seg and mask is a channel, or those that `channels` and `label` name.
+Listing list_generic(const std::filesystem::path& input, const std::vector<std::string>& channels, const std::string& label);
+
+/// Removes ".nii" or ".nii.gz"; an empty text for any other file.
+std::string volume_stem(const std::filesystem::path& file);
+
+}  // namespace vox::data

@@ -1,0 +1,112 @@
+// NIfTI folders to shards: see data/convert.hpp.  Under mpirun every rank converts its share of the cases.
+
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "app/program.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/timer.hpp"
+#include "data/convert.hpp"
+
+namespace {
+
+namespace options = boost::program_options;
+using vox::core::concat;
+using vox::core::ExitCode;
+using vox::core::UsageError;
+
+vox::app::ProgramTable table() {
+    vox::app::ProgramTable table{"convert_dataset",
+                                 "Converts a folder of NIfTI files to shards, losslessly.  Stopped or started again, it converts "
+                                 "only what is missing or changed.",
+                                 options::options_description("Options")};
+    table.options.add_options()
+        ("layout", options::value<std::string>()->default_value("brats"), "how the input is laid out: brats, msd, nnunet, generic")
+        ("input", options::value<std::string>()->required(), "folder to read")
+        ("output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")
+        ("label-scheme", options::value<std::string>()->default_value("auto"),
+         "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, generic")
+        ("codec", options::value<std::string>()->default_value("zstd"), "compression of chunks: none, gzip, zstd, lz4")
+        ("split", options::value<std::string>()->default_value("0.8,0.1,0.1"), "shares of train, val and test; they sum to 1")
+        ("seed", options::value<int64_t>()->default_value(0), "another seed gives another split")
+        ("channels", options::value<std::string>()->default_value(""), "layout generic: names of the channels, a,b,...")
+        ("label", options::value<std::string>()->default_value(""), "layout generic: name of the label volume")
+        ("max-shard-mib", options::value<uint64_t>()->default_value(256), "a shard is closed by the case that reaches this size")
+        ("skip-bad", options::bool_switch(), "where cases are refused: convert the rest and list them")
+        ("dry-run", options::bool_switch(), "read and check everything, write nothing");
+    return table;
+}
+
+std::vector<std::string> split_text(const std::string& text) {
+    std::vector<std::string> parts;
+    std::istringstream in(text);
+    for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+    return parts;
+}
+
+std::array<double, 3> parse_split(const std::string& text) {
+    const auto parts = split_text(text);
+    std::array<double, 3> split{};
+    double sum = 0;
+    for (size_t i = 0; i < parts.size() && i < 3; ++i) {
+        size_t used = 0;
+        try {
+            split[i] = std::stod(parts[i], &used);
+        } catch (const std::exception&) {
+            used = 0;
+        }
+        if (used == 0 || used != parts[i].size() || !(split[i] >= 0)) sum = NAN;
+        sum += split[i];
+    }
+    if (parts.size() != 3 || !(std::abs(sum - 1.0) < 1e-6)) {
+        throw UsageError(concat("--split ", text, ": give three shares that sum to 1, such as 0.8,0.1,0.1"));
+    }
+    return split;
+}
+
+vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
+    vox::data::ConvertOptions parsed;
+    parsed.layout = arguments["layout"].as<std::string>();
+    parsed.input = arguments["input"].as<std::string>();
+    parsed.output = arguments["output"].as<std::string>();
+    parsed.label_scheme = arguments["label-scheme"].as<std::string>();
+    parsed.split = parse_split(arguments["split"].as<std::string>());
+    parsed.seed = arguments["seed"].as<int64_t>();
+    parsed.channels = split_text(arguments["channels"].as<std::string>());
+    parsed.label = arguments["label"].as<std::string>();
+    parsed.max_shard_bytes = arguments["max-shard-mib"].as<uint64_t>() << 20;
+    parsed.skip_bad = arguments["skip-bad"].as<bool>();
+    parsed.dry_run = arguments["dry-run"].as<bool>();
+    try {
+        parsed.codec = vox::data::codec_from(arguments["codec"].as<std::string>());
+        if (parsed.label_scheme != "auto" && parsed.label_scheme != "generic") vox::data::label_scheme(parsed.label_scheme);
+    } catch (const vox::core::DataError& error) {
+        throw UsageError(error.what());
+    }
+    if (parsed.layout != "generic" && (!parsed.channels.empty() || !parsed.label.empty())) {
+        throw UsageError("--channels and --label belong to --layout generic");
+    }
+    return parsed;
+}
+
+ExitCode convert_dataset(vox::comm::World& world, const vox::app::Arguments& arguments) {
+    const vox::data::ConvertOptions parsed = parse(arguments);
+    const vox::core::Timer timer;
+    const auto report = vox::data::convert(world, parsed);
+    if (parsed.dry_run) {
+        vox::core::log::info("dry run: ", report.converted, " cases would be converted, ", report.kept, " are whole, ",
+                             report.refused.size(), " are refused; label scheme ", report.scheme, "; nothing was written");
+    } else {
+        vox::core::log::info(report.converted, " cases converted, ", report.kept, " kept, ", report.refused.size(),
+                             " refused in ", vox::core::human_seconds(timer.seconds()), "; label scheme ", report.scheme, "; ",
+                             (parsed.output / "dataset.json").string(), " is written");
+    }
+    return ExitCode::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return vox::app::run_program(argc, argv, table(), convert_dataset); }
