@@ -15,7 +15,7 @@ using core::concat;
 
 // The drawing's own units; the page scales it to the card's width.
 constexpr double kWidth = 480, kHeight = 270;
-constexpr double kLeft = 60, kRight = 14, kTop = 12, kBottom = 44;
+constexpr double kLeft = 74, kRight = 14, kTop = 12, kBottom = 44;
 constexpr size_t kColours = 8;       // --c0 .. --c7 of the style sheet
 constexpr size_t kManyPoints = 60;   // from here on a running mean is drawn
 constexpr size_t kFewPoints = 30;    // up to here points are marked
@@ -109,7 +109,7 @@ std::string axes(const Chart& chart, const Scale& scale) {
     out += concat("<text class=\"label\" text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"",
                   kHeight - 8, "\">optimizer step</text>");
     const double middle = (kTop + bottom) / 2;
-    out += concat("<text class=\"label\" text-anchor=\"middle\" transform=\"translate(13 ", middle, ") rotate(-90)\">",
+    out += concat("<text class=\"label\" text-anchor=\"middle\" transform=\"translate(12 ", middle, ") rotate(-90)\">",
                   escape_html(chart.unit), scale.logarithmic ? " (log)" : "", "</text></g>");
     return out;
 }
@@ -182,9 +182,9 @@ std::string points(const Series& series, const Scale& scale, size_t colour) {
     return out;
 }
 
-std::string curve(const Series& series, const Scale& scale, size_t colour) {
-    if (series.values.size() < kManyPoints) {
-        return path(series, scale, "curve", colour) +
+std::string curve(const Series& series, const Scale& scale, bool noisy, size_t colour) {
+    if (!noisy || series.values.size() < kManyPoints) {
+        return path(thinned(series), scale, "curve", colour) +
                (series.values.size() <= kFewPoints ? points(series, scale, colour) : "");
     }
     return path(thinned(series), scale, "raw", colour) + path(thinned(running_mean(series)), scale, "curve", colour);
@@ -239,7 +239,7 @@ std::vector<double> round_ticks(double low, double high, int count) {
     const double rough = (high - low) / count;
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     const double lead = rough / power;
-    const double step = power * (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0);
+    const double step = power * (lead <= 1.5 ? 1.0 : lead <= 3.0 ? 2.0 : lead <= 7.0 ? 5.0 : 10.0);
     for (auto i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) ticks.push_back(i * step);
     return ticks;
 }
@@ -249,8 +249,8 @@ std::string draw_chart(const Chart& chart) {
     std::string curves;
     bool smoothed = false;
     for (size_t i = 0; i < chart.series.size(); ++i) {
-        curves += curve(chart.series[i], scale, i);
-        smoothed = smoothed || chart.series[i].values.size() >= kManyPoints;
+        curves += curve(chart.series[i], scale, chart.noisy, i);
+        smoothed = smoothed || (chart.noisy && chart.series[i].values.size() >= kManyPoints);
     }
     return concat("<figure class=\"card chart\"><figcaption><h3>", escape_html(chart.title), "</h3>",
                   smoothed ? "<span>bold: running mean</span>" : "", "</figcaption><svg viewBox=\"0 0 ", kWidth, ' ',

@@ -15,6 +15,7 @@ struct Chart {
     std::vector<Series> series;
     double first_step = 0, last_step = 1;  // of the horizontal axis
     std::optional<double> low, high;       // of the vertical axis; none: what the data needs
+    bool noisy = true;                     // many points get a running mean
     bool log_where_wide = false;           // logarithmic where positive values span more than a factor of 50
 };
 

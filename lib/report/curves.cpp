@@ -96,8 +96,14 @@ std::vector<Series> with_ranks_joined(const std::vector<Series>& series, const S
 }
 
 Chart chart_of(const SeriesGroup& group, const Style& style, const History& history) {
-    Chart chart{style.title, style.unit,          with_ranks_joined(group.series, style), 0.0, 0.0, style.low,
-                style.high,  style.log_where_wide};
+    Chart chart;
+    chart.title = style.title;
+    chart.unit = style.unit;
+    chart.series = with_ranks_joined(group.series, style);
+    chart.low = style.low;
+    chart.high = style.high;
+    chart.noisy = group.name != "lr" && group.name != "memory_bytes";
+    chart.log_where_wide = style.log_where_wide;
     // A short stretch at the end of a long run is not squeezed to the right.
     const auto first = static_cast<double>(history.first_step), last = static_cast<double>(history.last_step);
     chart.first_step = first < 0.5 * last ? 0.0 : first;

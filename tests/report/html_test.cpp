@@ -157,7 +157,7 @@ TEST(Html, SaysThatItCannotWrite) { EXPECT_THROW(write_report("/proc/vox_no_such
 
 TEST(Chart, TicksAreRoundNumbers) {
     EXPECT_EQ(round_ticks(0.0, 1.0, 5), (std::vector<double>{0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0}));
-    EXPECT_EQ(round_ticks(3.0, 397.0, 6), (std::vector<double>{100.0, 200.0, 300.0}));
+    EXPECT_EQ(round_ticks(3.0, 397.0, 6), (std::vector<double>{50.0, 100.0, 150.0, 200.0, 250.0, 300.0, 350.0}));
     EXPECT_EQ(round_ticks(5.0, 5.0, 4), (std::vector<double>{5.0}));
 }
 
