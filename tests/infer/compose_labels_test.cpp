@@ -17,7 +17,8 @@ using testing::ElementsAre;
 at::Tensor probabilities(const std::vector<std::vector<double>>& rows) {
     auto p = at::zeros({3, 1, 1, static_cast<int64_t>(rows[0].size())});
     for (size_t k = 0; k < 3; ++k) {
-        for (size_t x = 0; x < rows[k].size(); ++x) p[static_cast<int64_t>(k)][0][0][static_cast<int64_t>(x)] = rows[k][x];
+        for (size_t x = 0; x < rows[k].size(); ++x)
+            p[static_cast<int64_t>(k)][0][0][static_cast<int64_t>(x)] = rows[k][x];
     }
     return p;
 }
@@ -29,15 +30,17 @@ std::vector<int> values(const at::Tensor& label) {
 }
 
 // Voxels: nothing, WT, WT+TC, all, ET without the others, TC without WT, exactly one half.
-const std::vector<std::vector<double>> rows{{0.1, 0.2, 0.9, 0.9, 0.1, 0.9, 0.1},
-                                            {0.1, 0.9, 0.9, 0.9, 0.1, 0.1, 0.5},
-                                            {0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1}};
+const std::vector<std::vector<double>> rows{
+    {0.1, 0.2, 0.9, 0.9, 0.1, 0.9, 0.1}, {0.1, 0.9, 0.9, 0.9, 0.1, 0.1, 0.5}, {0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1}};
 
 TEST(ComposeLabels, RegionsAreNestedInTheValuesOfTheScheme) {
     const auto p = probabilities(rows);
-    EXPECT_THAT(values(compose_labels(p, data::label_scheme("brats2020"), {true, true, true})), ElementsAre(0, 2, 1, 4, 0, 0, 2));
-    EXPECT_THAT(values(compose_labels(p, data::label_scheme("brats2023"), {true, true, true})), ElementsAre(0, 2, 1, 3, 0, 0, 2));
-    EXPECT_THAT(values(compose_labels(p, data::label_scheme("msd_brats"), {true, true, true})), ElementsAre(0, 1, 2, 3, 0, 0, 1));
+    EXPECT_THAT(values(compose_labels(p, data::label_scheme("brats2020"), {true, true, true})),
+                ElementsAre(0, 2, 1, 4, 0, 0, 2));
+    EXPECT_THAT(values(compose_labels(p, data::label_scheme("brats2023"), {true, true, true})),
+                ElementsAre(0, 2, 1, 3, 0, 0, 2));
+    EXPECT_THAT(values(compose_labels(p, data::label_scheme("msd_brats"), {true, true, true})),
+                ElementsAre(0, 1, 2, 3, 0, 0, 1));
 }
 
 TEST(ComposeLabels, ALeftOutChannelNeitherPaintsNorLimits) {

@@ -76,8 +76,8 @@ TEST(SlidingWindow, WeightsNeverVanish) {
 // An identity network gives the volume back, whatever the windows; float16 outputs are joined in float32.
 TEST(SlidingWindow, JoinsHalfPrecisionInFloat) {
     const auto volume = (test::uniform({1, 10, 7, 9}, 930) * 256).floor().to(at::kFloat);
-    const auto joined = sliding_window(
-        volume, [](const at::Tensor& x) { return x.to(at::kHalf); }, {.window = {4, 4, 4}, .overlap = 0.6});
+    const auto joined = sliding_window(volume, [](const at::Tensor& x) { return x.to(at::kHalf); },
+                                       {.window = {4, 4, 4}, .overlap = 0.6});
     EXPECT_EQ(joined.scalar_type(), at::kFloat);
     EXPECT_TRUE(joined.allclose(volume, 1e-5, 1e-4));
 }
@@ -96,7 +96,8 @@ TEST(SlidingWindow, OptionsAreReadAndRefused) {
         document.finish();
         return options;
     };
-    const auto o = read("{window: [8, 16, 24], overlap: 0.25, blend: constant, sigma_scale: 0.5, windows_per_batch: 3}");
+    const auto o =
+        read("{window: [8, 16, 24], overlap: 0.25, blend: constant, sigma_scale: 0.5, windows_per_batch: 3}");
     EXPECT_THAT(o.window, ElementsAre(8, 16, 24));
     EXPECT_EQ(o.overlap, 0.25);
     EXPECT_EQ(o.blend, "constant");

@@ -27,7 +27,9 @@ Problem problem(at::ScalarType dtype) {
 }
 
 DiceLossOptions options_of(const nlohmann::json& golden) {
-    return {.smooth_nr = golden.at("smooth_nr"), .smooth_dr = golden.at("smooth_dr"), .squared_pred = golden.at("squared_pred")};
+    return {.smooth_nr = golden.at("smooth_nr"),
+            .smooth_dr = golden.at("smooth_dr"),
+            .squared_pred = golden.at("squared_pred")};
 }
 
 TEST(DiceLoss, ValueAndGradientEqualMonai) {
@@ -42,7 +44,8 @@ TEST(DiceLoss, ValueAndGradientEqualMonai) {
             EXPECT_EQ(loss.scalar_type(), dtype);
             for (int64_t b = 0; b < 2; ++b) {
                 for (int64_t k = 0; k < 3; ++k) {
-                    EXPECT_NEAR(loss[b][k].item<double>(), expected.at("per_item").at(b).at(k).get<double>(), bound) << name;
+                    EXPECT_NEAR(loss[b][k].item<double>(), expected.at("per_item").at(b).at(k).get<double>(), bound)
+                        << name;
                 }
             }
             EXPECT_NEAR(loss.mean().item<double>(), expected.at("mean").get<double>(), bound) << name;

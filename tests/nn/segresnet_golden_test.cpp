@@ -128,22 +128,26 @@ TEST_P(SegResNetGolden, RunningStatisticsEqualMonais) {
         const auto values = want.is_array() ? want.get<std::vector<double>>() : std::vector<double>{want.get<double>()};
         ASSERT_EQ(got.numel(), static_cast<int64_t>(values.size())) << item.key();
         for (size_t i = 0; i < values.size(); ++i) {
-            EXPECT_NEAR(got[static_cast<int64_t>(i)].item<double>(), values[i], 1e-5 * (1 + std::abs(values[i]))) << item.key();
+            EXPECT_NEAR(got[static_cast<int64_t>(i)].item<double>(), values[i], 1e-5 * (1 + std::abs(values[i])))
+                << item.key();
         }
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Variants, SegResNetGolden,
-    testing::Values(Variant{"narrow"}, Variant{"narrow", at::kDouble}, Variant{"narrow", at::kFloat, true, false},
-                    Variant{"narrow", at::kFloat, false, true}, Variant{"narrow", at::kDouble, true, true}, Variant{"brats"},
-                    Variant{"brats", at::kDouble}, Variant{"brats", at::kFloat, true, true}, Variant{"batch"},
-                    Variant{"batch", at::kDouble, false, true}, Variant{"instance"}, Variant{"instance", at::kDouble}),
-    [](const auto& info) {
-        const Variant& v = info.param;
-        return v.golden + (v.dtype == at::kDouble ? "_fp64" : "_fp32") + (v.channels_last_3d ? "_channels_last" : "") +
-               (v.activation_checkpointing ? "_checkpointed" : "");
-    });
+INSTANTIATE_TEST_SUITE_P(Variants, SegResNetGolden,
+                         testing::Values(Variant{"narrow"}, Variant{"narrow", at::kDouble},
+                                         Variant{"narrow", at::kFloat, true, false},
+                                         Variant{"narrow", at::kFloat, false, true},
+                                         Variant{"narrow", at::kDouble, true, true}, Variant{"brats"},
+                                         Variant{"brats", at::kDouble}, Variant{"brats", at::kFloat, true, true},
+                                         Variant{"batch"}, Variant{"batch", at::kDouble, false, true},
+                                         Variant{"instance"}, Variant{"instance", at::kDouble}),
+                         [](const auto& info) {
+                             const Variant& v = info.param;
+                             return v.golden + (v.dtype == at::kDouble ? "_fp64" : "_fp32") +
+                                    (v.channels_last_3d ? "_channels_last" : "") +
+                                    (v.activation_checkpointing ? "_checkpointed" : "");
+                         });
 
 TEST(SegResNetGoldenWhole, EveryGradientOfTheNarrowNetEqualsMonais) {
     const auto golden = test::golden_json("segresnet_narrow");

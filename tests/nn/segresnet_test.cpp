@@ -52,7 +52,8 @@ std::string message(const std::function<void()>& work) {
 }
 
 TEST(SegResNet, InitialWeightsArePyTorchsDistributionAndAFunctionOfTheSeed) {
-    const auto a = make_model(narrow(), {.seed = 1}), b = make_model(narrow(), {.seed = 1}), c = make_model(narrow(), {.seed = 2});
+    const auto a = make_model(narrow(), {.seed = 1}), b = make_model(narrow(), {.seed = 1}),
+               c = make_model(narrow(), {.seed = 2});
     for (const auto& item : a->named_parameters()) {
         const auto w = item.value().detach();
         EXPECT_TRUE(at::equal(w, b->named_parameters()[item.key()])) << item.key();
@@ -71,8 +72,10 @@ TEST(SegResNet, InitialWeightsArePyTorchsDistributionAndAFunctionOfTheSeed) {
 TEST(SegResNet, NoTwoTensorsStartWithTheSameNumbers) {
     const auto model = make_model(narrow(), {});
     const auto parameters = model->named_parameters();
-    EXPECT_FALSE(at::equal(parameters["down_layers.0.1.conv1.conv.weight"], parameters["down_layers.0.1.conv2.conv.weight"]));
-    EXPECT_FALSE(at::equal(parameters["down_layers.0.1.conv1.conv.weight"], parameters["up_layers.0.0.conv1.conv.weight"]));
+    EXPECT_FALSE(
+        at::equal(parameters["down_layers.0.1.conv1.conv.weight"], parameters["down_layers.0.1.conv2.conv.weight"]));
+    EXPECT_FALSE(
+        at::equal(parameters["down_layers.0.1.conv1.conv.weight"], parameters["up_layers.0.0.conv1.conv.weight"]));
 }
 
 TEST(SegResNet, AnEmptyBatchPassesForwardAndBackward) {
@@ -102,7 +105,8 @@ TEST(SegResNet, DropoutBelongsToTheItemAndOnlyToTraining) {
     const auto x = volumes(3);
     const at::NoGradGuard no_grad;
     const auto run = [&](int64_t begin, int64_t count) {
-        const ops::RandomScope scope(std::span<const ops::RandomKey>(keys).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
+        const ops::RandomScope scope(
+            std::span<const ops::RandomKey>(keys).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
         return model->forward(x.narrow(0, begin, count));
     };
     const auto joined = run(0, 3);
