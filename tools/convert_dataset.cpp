@@ -19,24 +19,27 @@ using vox::core::ExitCode;
 using vox::core::UsageError;
 
 vox::app::ProgramTable table() {
-    vox::app::ProgramTable table{"convert_dataset",
-                                 "Converts a folder of NIfTI files to shards, losslessly.  Stopped or started again, it converts "
-                                 "only what is missing or changed.",
-                                 options::options_description("Options")};
-    table.options.add_options()
-        ("layout", options::value<std::string>()->default_value("brats"), "how the input is laid out: brats, msd, nnunet, generic")
-        ("input", options::value<std::string>()->required(), "folder to read")
-        ("output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")
-        ("label-scheme", options::value<std::string>()->default_value("auto"),
-         "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, generic")
-        ("codec", options::value<std::string>()->default_value("zstd"), "compression of chunks: none, gzip, zstd, lz4")
-        ("split", options::value<std::string>()->default_value("0.8,0.1,0.1"), "shares of train, val and test; they sum to 1")
-        ("seed", options::value<int64_t>()->default_value(0), "another seed gives another split")
-        ("channels", options::value<std::string>()->default_value(""), "layout generic: names of the channels, a,b,...")
-        ("label", options::value<std::string>()->default_value(""), "layout generic: name of the label volume")
-        ("max-shard-mib", options::value<uint64_t>()->default_value(256), "a shard is closed by the case that reaches this size")
-        ("skip-bad", options::bool_switch(), "where cases are refused: convert the rest and list them")
-        ("dry-run", options::bool_switch(), "read and check everything, write nothing");
+    vox::app::ProgramTable table{
+        "convert_dataset",
+        "Converts a folder of NIfTI files to shards, losslessly.  Stopped or started again, it converts "
+        "only what is missing or changed.",
+        options::options_description("Options")};
+    table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
+                                "how the input is laid out: brats, msd, nnunet, generic")(
+        "input", options::value<std::string>()->required(), "folder to read")(
+        "output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")(
+        "label-scheme", options::value<std::string>()->default_value("auto"),
+        "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, generic")(
+        "codec", options::value<std::string>()->default_value("zstd"), "compression of chunks: none, gzip, zstd, lz4")(
+        "split", options::value<std::string>()->default_value("0.8,0.1,0.1"),
+        "shares of train, val and test; they sum to 1")("seed", options::value<int64_t>()->default_value(0),
+                                                        "another seed gives another split")(
+        "channels", options::value<std::string>()->default_value(""), "layout generic: names of the channels, a,b,...")(
+        "label", options::value<std::string>()->default_value(""), "layout generic: name of the label volume")(
+        "max-shard-mib", options::value<uint64_t>()->default_value(256),
+        "a shard is closed by the case that reaches this size")(
+        "skip-bad", options::bool_switch(), "where cases are refused: convert the rest and list them")(
+        "dry-run", options::bool_switch(), "read and check everything, write nothing");
     return table;
 }
 
@@ -82,7 +85,8 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     parsed.dry_run = arguments["dry-run"].as<bool>();
     try {
         parsed.codec = vox::data::codec_from(arguments["codec"].as<std::string>());
-        if (parsed.label_scheme != "auto" && parsed.label_scheme != "generic") vox::data::label_scheme(parsed.label_scheme);
+        if (parsed.label_scheme != "auto" && parsed.label_scheme != "generic")
+            vox::data::label_scheme(parsed.label_scheme);
     } catch (const vox::core::DataError& error) {
         throw UsageError(error.what());
     }
@@ -98,11 +102,12 @@ ExitCode convert_dataset(vox::comm::World& world, const vox::app::Arguments& arg
     const auto report = vox::data::convert(world, parsed);
     if (parsed.dry_run) {
         vox::core::log::info("dry run: ", report.converted, " cases would be converted, ", report.kept, " are whole, ",
-                             report.refused.size(), " are refused; label scheme ", report.scheme, "; nothing was written");
+                             report.refused.size(), " are refused; label scheme ", report.scheme,
+                             "; nothing was written");
     } else {
         vox::core::log::info(report.converted, " cases converted, ", report.kept, " kept, ", report.refused.size(),
-                             " refused in ", vox::core::human_seconds(timer.seconds()), "; label scheme ", report.scheme, "; ",
-                             (parsed.output / "dataset.json").string(), " is written");
+                             " refused in ", vox::core::human_seconds(timer.seconds()), "; label scheme ",
+                             report.scheme, "; ", (parsed.output / "dataset.json").string(), " is written");
     }
     return ExitCode::done;
 }

@@ -23,13 +23,14 @@ using vox::core::UsageError;
 using vox::data::ShardReader;
 
 vox::app::ProgramTable table() {
-    vox::app::ProgramTable table{"inspect_shards", "Shows what a folder of shards holds; checks it; writes cases back as NIfTI.",
+    vox::app::ProgramTable table{"inspect_shards",
+                                 "Shows what a folder of shards holds; checks it; writes cases back as NIfTI.",
                                  options::options_description("Options")};
-    table.options.add_options()
-        ("shards", options::value<std::string>()->required(), "folder with dataset.json; the first word of the command line stands for it")
-        ("verify", options::bool_switch(), "read and check every chunk; each damaged one is named")
-        ("case", options::value<std::string>()->default_value(""), "one case: its details, or what --export writes")
-        ("export", options::value<std::string>()->default_value(""), "folder for the NIfTI files of --case");
+    table.options.add_options()("shards", options::value<std::string>()->required(),
+                                "folder with dataset.json; the first word of the command line stands for it")(
+        "verify", options::bool_switch(), "read and check every chunk; each damaged one is named")(
+        "case", options::value<std::string>()->default_value(""), "one case: its details, or what --export writes")(
+        "export", options::value<std::string>()->default_value(""), "folder for the NIfTI files of --case");
     return table;
 }
 
@@ -40,12 +41,13 @@ size_t find_case(const ShardReader& reader, const std::string& id) {
         ids.push_back(reader.cases()[i].id);
     }
     const std::string near = vox::core::nearest(id, ids);
-    throw UsageError(concat("there is no case '", id, "'", near.empty() ? "" : concat(".  Did you mean '", near, "'?")));
+    throw UsageError(
+        concat("there is no case '", id, "'", near.empty() ? "" : concat(".  Did you mean '", near, "'?")));
 }
 
 void print_summary(const ShardReader& reader) {
-    std::cout << reader.cases().size() << " cases, channels " << vox::core::join(reader.channel_names()) << ", label scheme "
-              << reader.scheme().name << ", digest " << reader.digest() << '\n';
+    std::cout << reader.cases().size() << " cases, channels " << vox::core::join(reader.channel_names())
+              << ", label scheme " << reader.scheme().name << ", digest " << reader.digest() << '\n';
     for (const auto& info : reader.cases()) {
         std::cout << info.split << '\t' << info.id << '\t' << vox::core::join(info.shape, "x") << ' '
                   << vox::data::voxel_type_name(info.type) << '\t' << vox::core::join(info.spacing_mm, "x") << " mm";
@@ -56,8 +58,9 @@ void print_summary(const ShardReader& reader) {
 
 void print_case(const vox::data::CaseInfo& info) {
     std::cout << "case " << info.id << ", split " << info.split << ", [" << vox::core::join(info.shape, ",") << "] "
-              << vox::data::voxel_type_name(info.type) << ", foreground from [" << vox::core::join(info.foreground_box.start, ",")
-              << "] size [" << vox::core::join(info.foreground_box.size, ",") << "]\n";
+              << vox::data::voxel_type_name(info.type) << ", foreground from ["
+              << vox::core::join(info.foreground_box.start, ",") << "] size ["
+              << vox::core::join(info.foreground_box.size, ",") << "]\n";
     for (size_t c = 0; c < info.sources.size(); ++c) {
         const auto& s = info.statistics[c];
         std::cout << info.sources[c].channel << "\tsource " << vox::data::voxel_type_name(info.sources[c].type) << " "
@@ -71,7 +74,8 @@ void print_case(const vox::data::CaseInfo& info) {
 void export_case(const ShardReader& reader, size_t index, const fs::path& folder) {
     vox::data::make_output_folder(folder);
     for (const auto& [channel, image] : reader.restore(index)) {
-        const fs::path file = folder / concat(reader.cases()[index].id, '_', channel == "label" ? "seg" : channel, ".nii.gz");
+        const fs::path file =
+            folder / concat(reader.cases()[index].id, '_', channel == "label" ? "seg" : channel, ".nii.gz");
         vox::data::write_nifti(file, image);
         std::cout << file.string() << '\n';
     }
@@ -93,7 +97,8 @@ ExitCode inspect_shards(vox::comm::World& world, const vox::app::Arguments& argu
     if (!arguments["verify"].as<bool>()) return ExitCode::done;
     const auto problems = reader.verify();
     for (const auto& problem : problems) vox::core::log::error(problem);
-    if (!problems.empty()) throw DataError(concat(folder.string(), ": ", problems.size(), " problems; the first: ", problems.front()));
+    if (!problems.empty())
+        throw DataError(concat(folder.string(), ": ", problems.size(), " problems; the first: ", problems.front()));
     std::cout << folder.string() << ": every chunk of " << reader.cases().size() << " cases is whole\n";
     return ExitCode::done;
 }

@@ -1,11 +1,15 @@
 // From the volumes of one case, as read, to what a shard stores of it.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
+#include <set>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
 #include "data/orientation.hpp"
@@ -50,11 +54,12 @@ double corner_distance_mm(const RasGrid& a, const RasGrid& b) {
 
 void check_same_grid(const std::string& first, const RasGrid& a, const std::string& other, const RasGrid& b) {
     if (a.size != b.size) {
-        throw DataError(concat("the grids do not match: ", first, " has ", core::join(a.size, "x"), " voxels, ", other, " ",
-                               core::join(b.size, "x"), ".  Resample them to one grid first."));
+        throw DataError(concat("the grids do not match: ", first, " has ", core::join(a.size, "x"), " voxels, ", other,
+                               " ", core::join(b.size, "x"), ".  Resample them to one grid first."));
     }
     const core::Double3 spacing = spacing_dhw(a.affine);
-    const double allowed = 0.01 * *std::min_element(spacing.begin(), spacing.end());  // header rounding, not registration
+    const double allowed =
+        0.01 * *std::min_element(spacing.begin(), spacing.end());  // header rounding, not registration
     if (const double distance = corner_distance_mm(a, b); !(distance <= allowed)) {
         throw DataError(concat("the grids do not match: ", first, " and ", other, " have the same size but lie up to ",
                                distance, " mm apart.  Resample them to one grid first."));
@@ -131,16 +136,23 @@ std::vector<float> scaled_ras(std::span<const std::byte> ras, VoxelType type, do
     });
 }
 
-/// Label value -> voxel value of the file, so that the file can be written back as it was.
-std::map<int, double> stored_labels(const NiftiImage& label, const std::vector<uint8_t>& values) {
+/// Label value -> voxel value of the file, so that the file can be written back as it was.  Where several voxel values were
+/// rounded to one label, the first stands for all of them, and that is said.
+std::map<int, double> stored_labels(const std::string& id, const NiftiImage& label,
+                                    const std::vector<uint8_t>& values) {
     std::map<int, double> stored;
     with_voxel_type(label.type, [&]<class T>() {
         const auto* voxels = reinterpret_cast<const T*>(label.voxels.data());
-        std::array<bool, 256> seen{};
+        std::array<std::optional<T>, 256> first{};
+        std::set<int> several;
         for (size_t i = 0; i < values.size(); ++i) {
-            if (seen[values[i]]) continue;
-            seen[values[i]] = true;
-            stored[values[i]] = static_cast<double>(voxels[i]);
+            auto& known = first[values[i]];
+            if (!known) stored[values[i]] = static_cast<double>(*(known = voxels[i]));
+            if (*known != voxels[i]) several.insert(values[i]);
+        }
+        if (!several.empty()) {
+            core::log::warning("case ", id, ": several voxel values were rounded to label ", core::join(several),
+                               "; a label written back holds the first of them");
         }
     });
     return stored;
@@ -153,14 +165,15 @@ ForegroundPositions positions_of(const std::vector<uint8_t>& label, int value, i
     uint64_t seen = 0;
     for (size_t i = 0; i < label.size() && found.flat.size() < keep; ++i) {
         if (label[i] != value) continue;
-        if (seen++ == found.flat.size() * static_cast<uint64_t>(count) / keep) found.flat.push_back(static_cast<uint32_t>(i));
+        if (seen++ == found.flat.size() * static_cast<uint64_t>(count) / keep)
+            found.flat.push_back(static_cast<uint32_t>(i));
     }
     return found;
 }
 
 void add_label(CaseData& data, const NiftiImage& label) {
     const std::vector<uint8_t> values = label_values(label);
-    data.stored_labels = stored_labels(label, values);
+    data.stored_labels = stored_labels(data.info.id, label, values);
     const auto ras = to_ras(std::as_bytes(std::span(values)), label.size, 1, orientation_of(label.affine()));
     data.label.resize(ras.size());
     std::memcpy(data.label.data(), ras.data(), ras.size());

@@ -96,8 +96,8 @@ std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const
 void write_statistics(Id image, const std::vector<ChannelStatistics>& statistics) {
     std::vector<double> rows;
     for (const auto& s : statistics) {
-        rows.insert(rows.end(), {s.mean, s.standard_deviation, s.minimum, s.maximum, s.p01, s.p99,
-                                 static_cast<double>(s.voxels)});
+        rows.insert(rows.end(),
+                    {s.mean, s.standard_deviation, s.minimum, s.maximum, s.p01, s.p99, static_cast<double>(s.voxels)});
     }
     put(image, "statistics", rows, {statistics.size(), 7});
 }
@@ -195,7 +195,8 @@ void read_case_attributes(Id group, Id image, Id label, const std::string& where
     info.label_source = read_sources(of_label, 1, info.size()).front();
     const auto pairs = of_label.doubles("stored_labels", 2, 256);
     for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
-        if (!(pairs[i] >= 0 && pairs[i] <= 255) || !std::isfinite(pairs[i + 1])) of_label.fail("stored_labels is wrong");
+        if (!(pairs[i] >= 0 && pairs[i] <= 255) || !std::isfinite(pairs[i + 1]))
+            of_label.fail("stored_labels is wrong");
         stored_labels[static_cast<int>(pairs[i])] = pairs[i + 1];
     }
 }

@@ -121,8 +121,9 @@ std::vector<std::byte> lz4(Bytes raw) {
     const int raw_size = static_cast<int>(raw.size());  // chunks are far below 2 GiB: checked by the writer
     const size_t head = kLz4Header + kLz4BlockHeader;
     std::vector<std::byte> out(head + static_cast<size_t>(LZ4_compressBound(raw_size)));
-    int size = LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(out.data() + head),
-                                    raw_size, static_cast<int>(out.size() - head));
+    int size =
+        LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(out.data() + head),
+                             raw_size, static_cast<int>(out.size() - head));
     if (size <= 0 || size >= raw_size) {
         std::memcpy(out.data() + head, raw.data(), raw.size());
         size = raw_size;

@@ -19,7 +19,7 @@ using core::DataError;
 ReadOnlyFile::ReadOnlyFile(const std::filesystem::path& path)
     : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) throw DataError(concat(path.string(), ": cannot be opened: ", std::strerror(errno)));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
         ::close(descriptor_);
         throw DataError(concat(path.string(), ": is not a regular file"));

@@ -140,8 +140,8 @@ private:
             std::set_difference(values.begin(), values.end(), scheme_.values.begin(), scheme_.values.end(),
                                 std::back_inserter(unknown));
             if (!unknown.empty()) {
-                refused_[id] = concat("label value ", core::join(unknown), " is not in the scheme '", scheme_.name, "' {0, ",
-                                      core::join(scheme_.values), "}");
+                refused_[id] = concat("label value ", core::join(unknown), " is not in the scheme '", scheme_.name,
+                                      "' {0, ", core::join(scheme_.values), "}");
             }
         }
     }
@@ -226,7 +226,8 @@ private:
                                    core::join(report().refused, "\n  "),
                                    "\nRepair them, or convert the rest with --skip-bad."));
         }
-        if (refused_.size() == listing_.cases.size()) throw DataError("every case was refused: nothing is left to convert");
+        if (refused_.size() == listing_.cases.size())
+            throw DataError("every case was refused: nothing is left to convert");
         if (options_.dry_run) return;
         DatasetIndex index;
         index.channels = listing_.channels;
@@ -269,7 +270,7 @@ private:
     FinishedShards finished_;                          // only cases that need no conversion
     std::map<std::string, std::set<int>> values_of_;   // label values but 0, by case
     std::map<std::string, std::string> refused_;       // id -> why; the same on every rank after `merge_refusals`
-    std::map<std::string, std::string> new_shards_;    // id -> shard file: this rank's, after `gather_shards` everybody's
+    std::map<std::string, std::string> new_shards_;  // id -> shard file: this rank's, after `gather_shards` everybody's
     LabelScheme scheme_;
     std::unique_ptr<ShardWriter> writer_;
     std::string shard_;

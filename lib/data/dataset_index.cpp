@@ -45,7 +45,8 @@ void check_index(const DatasetIndex& index) {
     for (const auto& one : index.cases) {
         check_case_id(one.id);
         if (!ids.insert(one.id).second) throw DataError(concat("case ", one.id, " is listed twice"));
-        if (!shards.contains(one.shard)) throw DataError(concat("case ", one.id, ": shard '", one.shard, "' is not listed"));
+        if (!shards.contains(one.shard))
+            throw DataError(concat("case ", one.id, ": shard '", one.shard, "' is not listed"));
         if (one.split.empty()) throw DataError(concat("case ", one.id, " is in no split"));
     }
     if (index.cases.empty()) throw DataError("it lists no case");
@@ -68,12 +69,14 @@ DatasetIndex from_json(const Json& json) {
     }
     std::map<std::string, std::string> split_of;
     for (const auto& [split, ids] : json.at("splits").items()) {
-        if (split != "train" && split != "val" && split != "test") throw DataError(concat("unknown split '", split, "'"));
+        if (split != "train" && split != "val" && split != "test")
+            throw DataError(concat("unknown split '", split, "'"));
         for (const std::string id : ids) {
             if (!split_of.emplace(id, split).second) throw DataError(concat("case ", id, " is in two splits"));
         }
     }
-    for (const auto& one : json.at("cases")) index.cases.push_back({one.at("id"), one.at("shard"), split_of[one.at("id")]});
+    for (const auto& one : json.at("cases"))
+        index.cases.push_back({one.at("id"), one.at("shard"), split_of[one.at("id")]});
     index.provenance = json.at("provenance");
     check_index(index);
     return index;
@@ -86,7 +89,8 @@ std::string read_text(const std::filesystem::path& file) {
         throw DataError(concat(file.string(), ": ", error.message(),
                                ".  A data set is a folder that convert_dataset has finished."));
     }
-    if (bytes > format::kMaxDatasetBytes) throw DataError(concat(file.string(), ": is larger than a dataset.json can be"));
+    if (bytes > format::kMaxDatasetBytes)
+        throw DataError(concat(file.string(), ": is larger than a dataset.json can be"));
     std::ifstream in(file, std::ios::binary);
     std::string text(bytes, '\0');
     in.read(text.data(), static_cast<std::streamsize>(bytes));
@@ -106,10 +110,14 @@ void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex
         cases.push_back({{"id", one.id}, {"shard", one.shard}});
         splits[one.split].push_back(one.id);
     }
-    const Json json = {{"format", format::kDatasetFormat}, {"version", format::kVersion},
-                       {"channels", index.channels},       {"label_scheme", scheme_to_json(index.scheme)},
-                       {"splits", splits},                 {"cases", cases},
-                       {"shards", shards},                 {"provenance", index.provenance}};
+    const Json json = {{"format", format::kDatasetFormat},
+                       {"version", format::kVersion},
+                       {"channels", index.channels},
+                       {"label_scheme", scheme_to_json(index.scheme)},
+                       {"splits", splits},
+                       {"cases", cases},
+                       {"shards", shards},
+                       {"provenance", index.provenance}};
     write_text_file(folder / format::kDatasetFile, json.dump(1) + "\n");
 }
 

@@ -27,7 +27,8 @@ FinishedShards find_finished_shards(const fs::path& folder) {
     for (const auto& entry : fs::directory_iterator(folder)) {
         long long number = -1;
         const std::string name = entry.path().filename().string();
-        if (std::sscanf(name.c_str(), "shard_%lld.h5", &number) != 1 || number < 0 || name != shard_name(number)) continue;
+        if (std::sscanf(name.c_str(), "shard_%lld.h5", &number) != 1 || number < 0 || name != shard_name(number))
+            continue;
         files.emplace_back(number, entry.path());
         found.next_number = std::max<int64_t>(found.next_number, number + 1);
     }

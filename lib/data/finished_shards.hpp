@@ -2,7 +2,6 @@
 // What an earlier, perhaps interrupted run of the converter left in the output folder.
 
 #include <cstdint>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>

@@ -125,7 +125,8 @@ std::vector<T> StrictReader::attribute(const char* name, Id type, const std::opt
     if (!opened.valid()) fail(concat("the attribute '", name, "' cannot be opened"));
     const Handle found_type(H5Aget_type(opened), &H5Tclose);
     const Handle space(H5Aget_space(opened), &H5Sclose);
-    if (H5Tequal(found_type, type) <= 0) fail(concat("the attribute '", name, "' has another type than the format says"));
+    if (H5Tequal(found_type, type) <= 0)
+        fail(concat("the attribute '", name, "' has another type than the format says"));
     const Shape found = shape_of(space);
     if (shape ? found != *shape : found.empty() || found[0] > limit || product(found) != found[0] * columns) {
         fail(concat("the attribute '", name, "' has shape ", show(found), shape ? concat(", not ", show(*shape)) : ""));
@@ -187,7 +188,8 @@ std::vector<T> StrictReader::dataset(const std::string& name, Id type, const Sha
     const Handle properties(H5Dget_create_plist(opened), &H5Pclose);
     const Shape found = shape_of(space);
     if (H5Tequal(found_type, type) <= 0 || found != shape) {
-        fail(concat("the dataset '", name, "' has shape ", show(found), " or a type that do not fit, expected ", show(shape)));
+        fail(concat("the dataset '", name, "' has shape ", show(found), " or a type that do not fit, expected ",
+                    show(shape)));
     }
     if (H5Pget_layout(properties) != H5D_CONTIGUOUS || H5Pget_external_count(properties) != 0 ||
         H5Dget_storage_size(opened) != product(shape) * sizeof(T)) {

@@ -13,9 +13,7 @@ using core::concat;
 
 /// The four BraTS schemes differ only in which value means which tissue.
 LabelScheme brats(std::string name, std::set<int> tumour_core, std::set<int> whole_tumour, int enhancing) {
-    return {std::move(name),
-            whole_tumour,
-            {{"TC", std::move(tumour_core)}, {"WT", whole_tumour}, {"ET", {enhancing}}}};
+    return {std::move(name), whole_tumour, {{"TC", std::move(tumour_core)}, {"WT", whole_tumour}, {"ET", {enhancing}}}};
 }
 
 const std::vector<LabelScheme>& schemes() {

@@ -76,8 +76,8 @@ Listing list_brats(const fs::path& input) {
             if (found.folder.empty()) found.folder = entry.path().parent_path();
             const auto [place, fresh] = found.files.emplace(suffix.channel, entry.path());
             if (!fresh) {
-                throw DataError(concat("case ", id, ": ", suffix.channel, " is there twice: ", place->second.string(), " and ",
-                                       entry.path().string()));
+                throw DataError(concat("case ", id, ": ", suffix.channel, " is there twice: ", place->second.string(),
+                                       " and ", entry.path().string()));
             }
             (suffix.year_2023 ? names_2023 : names_2018) = true;
         }
@@ -87,7 +87,8 @@ Listing list_brats(const fs::path& input) {
     if (names_2023 != names_2018) listing.scheme_hint = names_2023 ? "brats2023" : "brats";
     for (const auto& [id, found] : cases) listing.cases.push_back(to_case(id, found));
     if (listing.cases.empty()) {
-        throw DataError(concat(input.string(), ": holds no BraTS case (<id>_t1.nii.gz, _t1ce, _t2, _flair, _seg, or <id>-t1n.nii.gz, "
+        throw DataError(concat(input.string(),
+                               ": holds no BraTS case (<id>_t1.nii.gz, _t1ce, _t2, _flair, _seg, or <id>-t1n.nii.gz, "
                                "-t1c, -t2w, -t2f, -seg)"));
     }
     return listing;

@@ -48,12 +48,14 @@ CaseFiles to_case(const std::string& id, const std::map<std::string, fs::path>& 
     }
     std::vector<std::string> labels;
     for (const auto& [name, file] : volumes) {
-        if (label.empty() ? is_label_name(name) && !std::count(channels.begin(), channels.end(), name) : name == label) {
+        if (label.empty() ? is_label_name(name) && !std::count(channels.begin(), channels.end(), name)
+                          : name == label) {
             labels.push_back(name);
             one.label = file;
         }
     }
-    if (labels.size() > 1) one.problem = concat("several label files (", core::join(labels), "): choose one with --label");
+    if (labels.size() > 1)
+        one.problem = concat("several label files (", core::join(labels), "): choose one with --label");
     return one;
 }
 
@@ -81,7 +83,8 @@ Listing list_generic(const fs::path& input, const std::vector<std::string>& chan
     }
     for (const auto& [id, volumes] : cases) listing.cases.push_back(to_case(id, volumes, listing.channels, label));
     if (listing.cases.empty() || listing.channels.empty()) {
-        throw DataError(concat(input.string(), ": holds no case (one folder a case, with .nii or .nii.gz files in it)"));
+        throw DataError(
+            concat(input.string(), ": holds no case (one folder a case, with .nii or .nii.gz files in it)"));
     }
     return listing;
 }

@@ -30,7 +30,9 @@ std::string scheme_hint(const json& dataset) {
         if (value.is_string()) name_of[key] = value;
         if (value.is_number_integer()) name_of[std::to_string(value.get<int>())] = key;
     }
-    const auto says = [&](const char* value, const char* word) { return name_of[value].find(word) != std::string::npos; };
+    const auto says = [&](const char* value, const char* word) {
+        return name_of[value].find(word) != std::string::npos;
+    };
     return says("1", "edema") && says("2", "non-enhancing") && says("3", "enhancing") ? "msd_brats" : "generic";
 }
 
@@ -83,7 +85,8 @@ Listing list_msd(const fs::path& input) {
         if (cases.empty()) {
             for (const auto& entry : dataset.at("training")) {
                 CaseFiles one = from_4d(input, entry, listing.channels);
-                if (!cases.emplace(one.id, one).second) throw DataError(concat(file.string(), ": lists case ", one.id, " twice"));
+                if (!cases.emplace(one.id, one).second)
+                    throw DataError(concat(file.string(), ": lists case ", one.id, " twice"));
             }
         }
     } catch (const json::exception& error) {

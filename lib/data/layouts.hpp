@@ -25,7 +25,8 @@ struct CaseFiles {
 struct Listing {
     std::vector<std::string> channels;
     std::vector<CaseFiles> cases;  // by id
-    std::string scheme_hint;       // what names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"
+    std::string
+        scheme_hint;  // what names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"
 };
 
 /// Throws DataError where the folder does not exist, holds no case of the layout, or one id twice.  Opens no volume.
@@ -34,7 +35,8 @@ Listing list_brats(const std::filesystem::path& input);
 /// msd, nnunet: dataset.json; 4-D images under "training", or imagesTr/<id>_0000.nii.gz and labelsTr/<id>.nii.gz.
 Listing list_msd(const std::filesystem::path& input);
 /// generic: a folder a case; every volume but label, seg and mask is a channel, or those that `channels` and `label` name.
-Listing list_generic(const std::filesystem::path& input, const std::vector<std::string>& channels, const std::string& label);
+Listing list_generic(const std::filesystem::path& input, const std::vector<std::string>& channels,
+                     const std::string& label);
 
 /// Removes ".nii" or ".nii.gz"; an empty text for any other file.
 std::string volume_stem(const std::filesystem::path& file);

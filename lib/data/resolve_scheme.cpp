@@ -23,7 +23,8 @@ LabelScheme resolve_scheme(const std::string& requested, const std::string& hint
     if (hint.empty()) ask(values, "names of 2018-2021 and of 2023 are mixed");
     const bool three = values.contains(3), four = values.contains(4);
     if (four) return label_scheme(three ? "brats2013" : "brats2020");
-    if (three) ask(values, "3 is enhancing tumour in BraTS 2023, whose file names these are not, and non-enhancing in 2013");
+    if (three)
+        ask(values, "3 is enhancing tumour in BraTS 2023, whose file names these are not, and non-enhancing in 2013");
     ask(values, "enhancing tumour (3 or 4) never occurs");
 }
 

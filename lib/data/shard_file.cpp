@@ -19,7 +19,9 @@ using core::DataError;
 using hdf5::Handle;
 using hdf5::StrictReader;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& why) { throw DataError(concat(where, ": ", why)); }
+[[noreturn]] void refuse(const std::string& where, const std::string& why) {
+    throw DataError(concat(where, ": ", why));
+}
 
 VoxelType stored_type(hdf5::Id dataset, const std::string& where) {
     const Handle type(H5Dget_type(dataset), &H5Tclose);
@@ -51,7 +53,8 @@ Shape4 read_shape(hdf5::Id dataset, size_t rank, const std::string& where) {
     for (size_t i = 0; i < rank; ++i) {
         const bool channel_axis = rank == 4 && i == 0;
         const auto limit = static_cast<hsize_t>(channel_axis ? format::kMaxChannels : format::kMaxAxis);
-        if (dims[i] < 1 || dims[i] > limit) refuse(where, concat("axis ", i, " has ", dims[i], " voxels, limit ", limit));
+        if (dims[i] < 1 || dims[i] > limit)
+            refuse(where, concat("axis ", i, " has ", dims[i], " voxels, limit ", limit));
     }
     return widen(dims, rank);
 }
@@ -77,7 +80,8 @@ ChunkFilters read_filters(hdf5::Id properties, size_t element_bytes, const std::
     for (int i = 0; i < H5Pget_nfilters(properties); ++i) {
         unsigned flags = 0;
         size_t values = 0;
-        const int id = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
+        const int id =
+            H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
         ids.push_back(id);
         if (id == format::kFilterShuffle) filters.shuffle = true;
         if (id == format::kFilterDeflate) filters.codec = Codec::gzip;
@@ -163,7 +167,8 @@ StoredCase ShardFile::read_case(const std::string& id) const {
     const auto counts = reader.integers("foreground_counts", hdf5::Shape{values});
     uint64_t total = 0;
     for (const int64_t count : counts) {
-        if (count < 1 || count > static_cast<int64_t>(format::kMaxForegroundPositions)) reader.fail("foreground_counts is wrong");
+        if (count < 1 || count > static_cast<int64_t>(format::kMaxForegroundPositions))
+            reader.fail("foreground_counts is wrong");
         total += static_cast<uint64_t>(count);
     }
     const auto flat = reader.dataset_u32(format::kForeground, {total});
@@ -225,7 +230,8 @@ void ShardFile::read_places(hdf5::Id group, hdf5::Id dataset, const std::string&
         const uint64_t offset = table[3 * i], bytes = table[3 * i + 1], mask = table[3 * i + 2];
         // Chunks that would not shrink are stored plain: none is ever larger than its voxels.
         if (bytes > array.chunk_bytes() || bytes > file_bytes_ || offset > file_bytes_ - bytes || mask >= mask_limit) {
-            refuse(where, concat(array.describe(i), ": its place (byte ", offset, ", ", bytes, " bytes) is not possible"));
+            refuse(where,
+                   concat(array.describe(i), ": its place (byte ", offset, ", ", bytes, " bytes) is not possible"));
         }
         array.places[i] = {offset, checksums[i], static_cast<uint32_t>(bytes), static_cast<uint32_t>(mask)};
         stored += bytes > 0 ? 1 : 0;
@@ -234,9 +240,11 @@ void ShardFile::read_places(hdf5::Id group, hdf5::Id dataset, const std::string&
     // The table against HDF5's own index: a file that another tool rewrote has moved chunks.
     const Handle space(H5Dget_space(dataset), &H5Sclose);
     hsize_t indexed = 0;
-    if (H5Dget_num_chunks(dataset, space, &indexed) < 0 || indexed != stored || H5Dget_storage_size(dataset) != stored_bytes) {
-        refuse(where, concat("HDF5 lists ", indexed, " chunks of ", H5Dget_storage_size(dataset), " bytes, the chunk table ",
-                             stored, " of ", stored_bytes, ".  Was the file rewritten by another tool?"));
+    if (H5Dget_num_chunks(dataset, space, &indexed) < 0 || indexed != stored ||
+        H5Dget_storage_size(dataset) != stored_bytes) {
+        refuse(where,
+               concat("HDF5 lists ", indexed, " chunks of ", H5Dget_storage_size(dataset), " bytes, the chunk table ",
+                      stored, " of ", stored_bytes, ".  Was the file rewritten by another tool?"));
     }
     if (stored == 0) return;
     std::array<hsize_t, 4> at{};
@@ -244,7 +252,8 @@ void ShardFile::read_places(hdf5::Id group, hdf5::Id dataset, const std::string&
     haddr_t address = 0;
     hsize_t bytes = 0;
     H5Dget_chunk_info(dataset, space, 0, at.data(), &mask, &address, &bytes);
-    const auto first = std::find_if(array.places.begin(), array.places.end(), [](const auto& p) { return p.bytes > 0; });
+    const auto first =
+        std::find_if(array.places.begin(), array.places.end(), [](const auto& p) { return p.bytes > 0; });
     if (first->offset != address || first->bytes != bytes) {
         refuse(where, "the chunk table does not fit the file.  Was it rewritten by another tool?");
     }

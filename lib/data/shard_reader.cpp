@@ -31,8 +31,8 @@ struct ReadableCase {
 void check_box(const CaseInfo& info, const core::Box& box, size_t room, int64_t channels) {
     for (size_t a = 0; a < 3; ++a) {
         core::check(box.start[a] >= 0 && box.size[a] >= 0 && box.start[a] <= info.size()[a] - box.size[a],
-                    concat("case ", info.id, ": the box [", core::join(box.start, ","), "]+[", core::join(box.size, ","),
-                           "] is not inside [", core::join(info.size(), ","), "]"));
+                    concat("case ", info.id, ": the box [", core::join(box.start, ","), "]+[",
+                           core::join(box.size, ","), "] is not inside [", core::join(info.size(), ","), "]"));
     }
     core::check(room == static_cast<size_t>(channels * box.voxels()), "the output does not have the box's size");
 }
@@ -46,9 +46,10 @@ void for_each_row(ChunkReader& reader, const ReadOnlyFile& file, const ChunkedAr
         const DecodedChunk chunk = reader.read(file, array, part.index);
         for (int64_t d = 0; d < part.size[0]; ++d) {
             for (int64_t h = 0; h < part.size[1]; ++h) {
-                const int64_t from =
-                    ((part.in_chunk[0] + d) * array.chunk[2] + part.in_chunk[1] + h) * array.chunk[3] + part.in_chunk[2];
-                const int64_t to = ((part.in_box[0] + d) * box.size[1] + part.in_box[1] + h) * box.size[2] + part.in_box[2];
+                const int64_t from = ((part.in_chunk[0] + d) * array.chunk[2] + part.in_chunk[1] + h) * array.chunk[3] +
+                                     part.in_chunk[2];
+                const int64_t to =
+                    ((part.in_box[0] + d) * box.size[1] + part.in_box[1] + h) * box.size[2] + part.in_box[2];
                 copy_row(chunk.voxels ? chunk.voxels + static_cast<size_t>(from) * voxel_size : nullptr,
                          static_cast<size_t>(to), static_cast<size_t>(part.size[2]));
             }
@@ -117,7 +118,8 @@ void ShardReader::State::add_case(const DatasetIndex::Case& listed, StoredCase s
     }
     for (const auto& [value, voxels] : info.label_voxels) {
         if (!index.scheme.values.contains(value)) {
-            throw DataError(concat(stored.image.where, ": label value ", value, " is not in the scheme '", index.scheme.name, "'"));
+            throw DataError(
+                concat(stored.image.where, ": label value ", value, " is not in the scheme '", index.scheme.name, "'"));
         }
     }
     info.split = listed.split;
@@ -164,7 +166,8 @@ void ShardReader::read_image(size_t case_index, const core::Box& box, std::span<
             for_each_row(state_->chunks, *from.file, from.image, channel, box,
                          [&](const std::byte* row, size_t at, size_t count) {
                              if (!row) return void(std::fill_n(to + at, count, zero));
-                             scale_row(reinterpret_cast<const T*>(row), to + at, count, source.scl_slope, source.scl_inter);
+                             scale_row(reinterpret_cast<const T*>(row), to + at, count, source.scl_slope,
+                                       source.scl_inter);
                          });
         });
     }
@@ -211,7 +214,8 @@ std::vector<std::string> ShardReader::verify() const {
     for (const auto& shard : state_->index.shards) {
         const auto path = state_->folder / shard.file;
         if (const std::string found = hex(xxh3_64_of_file(path)); found != shard.xxh3) {
-            problems.push_back(concat(path.string(), ": its checksum is ", found, ", but dataset.json says ", shard.xxh3));
+            problems.push_back(
+                concat(path.string(), ": its checksum is ", found, ", but dataset.json says ", shard.xxh3));
         }
     }
     return problems;
@@ -247,7 +251,8 @@ std::vector<std::pair<std::string, NiftiImage>> ShardReader::restore(size_t case
     std::vector<std::pair<std::string, NiftiImage>> files;
     for (int64_t channel = 0; channel < info.channels(); ++channel) {
         const SourceVolume& source = info.sources[static_cast<size_t>(channel)];
-        files.emplace_back(source.channel, back(source, convert_voxels(read_stored(case_index, channel), info.type, source.type)));
+        files.emplace_back(source.channel,
+                           back(source, convert_voxels(read_stored(case_index, channel), info.type, source.type)));
     }
     if (!info.has_label) return files;
     std::vector<uint8_t> label(static_cast<size_t>(info.size()[0] * info.size()[1] * info.size()[2]));
@@ -260,8 +265,8 @@ std::vector<std::pair<std::string, NiftiImage>> ShardReader::restore(size_t case
         }
         values[i] = found->second;
     }
-    files.emplace_back("label", back(info.label_source, convert_voxels(std::as_bytes(std::span(values)), VoxelType::float64,
-                                                                       info.label_source.type)));
+    files.emplace_back("label", back(info.label_source, convert_voxels(std::as_bytes(std::span(values)),
+                                                                       VoxelType::float64, info.label_source.type)));
     return files;
 }
 

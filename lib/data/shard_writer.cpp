@@ -45,7 +45,8 @@ bool cut_chunk(std::span<const std::byte> voxels, size_t voxel_size, const Shape
     const size_t row_bytes = static_cast<size_t>(size[3]) * voxel_size;
     for (int64_t d = 0; d < size[1]; ++d) {
         for (int64_t h = 0; h < size[2]; ++h) {
-            const int64_t from = ((origin[0] * shape[1] + origin[1] + d) * shape[2] + origin[2] + h) * shape[3] + origin[3];
+            const int64_t from =
+                ((origin[0] * shape[1] + origin[1] + d) * shape[2] + origin[2] + h) * shape[3] + origin[3];
             const int64_t to = (d * chunk[2] + h) * chunk[3];
             std::memcpy(out.data() + static_cast<size_t>(to) * voxel_size,
                         voxels.data() + static_cast<size_t>(from) * voxel_size, row_bytes);
@@ -73,8 +74,8 @@ Handle chunked_properties(const std::vector<int64_t>& chunk, const ChunkFilters&
 
 void check_limits(const CaseData& data) {
     const Shape4& shape = data.info.shape;
-    const auto in_limits = std::all_of(shape.begin() + 1, shape.end(),
-                                       [](int64_t n) { return n >= 1 && n <= format::kMaxAxis; });
+    const auto in_limits =
+        std::all_of(shape.begin() + 1, shape.end(), [](int64_t n) { return n >= 1 && n <= format::kMaxAxis; });
     if (!in_limits || shape[0] < 1 || shape[0] > format::kMaxChannels ||
         shape[1] * shape[2] * shape[3] > format::kMaxVoxels) {
         throw DataError(concat("case ", data.info.id, ": the volume [", core::join(shape, ","),
@@ -89,11 +90,11 @@ void check_limits(const CaseData& data) {
 }  // namespace
 
 void check_case_id(const std::string& id) {
-    const bool bad_character = std::any_of(id.begin(), id.end(), [](char c) {
-        return c == '/' || static_cast<unsigned char>(c) < 32 || c == 127;
-    });
+    const bool bad_character = std::any_of(
+        id.begin(), id.end(), [](char c) { return c == '/' || static_cast<unsigned char>(c) < 32 || c == 127; });
     if (id.empty() || id.size() > 200 || id.front() == '.' || bad_character) {
-        throw DataError(concat("'", id, "' cannot be the name of a case: 1 to 200 bytes, no slash, no control character, ",
+        throw DataError(concat("'", id,
+                               "' cannot be the name of a case: 1 to 200 bytes, no slash, no control character, ",
                                "no leading dot"));
     }
 }
@@ -136,7 +137,8 @@ void ShardWriter::add(const CaseData& data) {
     try {
         Handle group(H5Gcreate2(cases_, info.id.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), &H5Gclose);
         if (!group.valid()) throw WriteError("HDF5 cannot make the case's group (is the id there twice?)");
-        const Handle image = write_array(group, format::kImage, info.type, {info.shape.begin(), info.shape.end()}, data.image);
+        const Handle image =
+            write_array(group, format::kImage, info.type, {info.shape.begin(), info.shape.end()}, data.image);
         Handle label;
         if (info.has_label) {
             label = write_array(group, format::kLabel, VoxelType::uint8, {info.shape.begin() + 1, info.shape.end()},
@@ -152,8 +154,8 @@ void ShardWriter::add(const CaseData& data) {
     case_ids_.push_back(info.id);
 }
 
-Handle ShardWriter::write_array(hdf5::Id group, const std::string& name, VoxelType type, const std::vector<int64_t>& dims,
-                                std::span<const std::byte> voxels) {
+Handle ShardWriter::write_array(hdf5::Id group, const std::string& name, VoxelType type,
+                                const std::vector<int64_t>& dims, std::span<const std::byte> voxels) {
     Shape4 shape{1, 1, 1, 1};  // a label is one channel without a channel axis
     std::copy(dims.rbegin(), dims.rend(), shape.rbegin());
     const Shape4 chunk = chunk_shape(shape, edge_), grid = chunk_grid(shape, chunk);
@@ -163,7 +165,8 @@ Handle ShardWriter::write_array(hdf5::Id group, const std::string& name, VoxelTy
     const Handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), &H5Sclose);
     const auto skip = static_cast<std::ptrdiff_t>(4 - dims.size());
     const Handle properties = chunked_properties({chunk.begin() + skip, chunk.end()}, filters);
-    Handle dataset(H5Dcreate2(group, name.c_str(), file_type(type), space, H5P_DEFAULT, properties, H5P_DEFAULT), &H5Dclose);
+    Handle dataset(H5Dcreate2(group, name.c_str(), file_type(type), space, H5P_DEFAULT, properties, H5P_DEFAULT),
+                   &H5Dclose);
     if (!dataset.valid()) throw WriteError(concat("HDF5 cannot create the dataset '", name, "'"));
 
     const auto chunks = static_cast<size_t>(grid[0] * grid[1] * grid[2] * grid[3]);
@@ -198,7 +201,8 @@ Handle ShardWriter::write_array(hdf5::Id group, const std::string& name, VoxelTy
         Shape4 origin{};
         std::copy(at.rbegin(), at.rend(), origin.rbegin());
         size_t index = 0;
-        for (size_t a = 0; a < 4; ++a) index = index * static_cast<size_t>(grid[a]) + static_cast<size_t>(origin[a] / chunk[a]);
+        for (size_t a = 0; a < 4; ++a)
+            index = index * static_cast<size_t>(grid[a]) + static_cast<size_t>(origin[a] / chunk[a]);
         table[3 * index] = address;
         table[3 * index + 1] = size;
         table[3 * index + 2] = mask;

@@ -29,8 +29,8 @@ std::array<size_t, 3> exact_counts(size_t n, const std::array<double, 3>& fracti
 
 }  // namespace
 
-std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids, const std::array<double, 3>& fractions,
-                                                 int64_t seed) {
+std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids,
+                                                 const std::array<double, 3>& fractions, int64_t seed) {
     std::vector<std::pair<uint64_t, std::string>> order;
     for (const auto& id : ids) order.emplace_back(xxh3_64(core::concat(seed, '/', id)), id);
     std::sort(order.begin(), order.end());

@@ -11,7 +11,7 @@ namespace vox::data {
 
 /// Id -> "train", "val" or "test".  Cases in the order of a hash of (id, seed) are cut at exact counts: the fractions'
 /// shares, rounded by largest remainder.  One case alone trains.  `fractions` are >= 0 and sum to 1.
-std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids, const std::array<double, 3>& fractions,
-                                                 int64_t seed);
+std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids,
+                                                 const std::array<double, 3>& fractions, int64_t seed);
 
 }  // namespace vox::data

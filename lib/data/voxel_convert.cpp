@@ -57,8 +57,10 @@ VoxelType stored_type_of(const NamedVolume& channel) {
         case VoxelType::uint64:
             return with_voxel_type(image.type, [&]<class T>() {
                 const auto values = as<T>(image.voxels);
-                if (std::all_of(values.begin(), values.end(), [](T v) { return fits<int32_t>(v); })) return VoxelType::int32;
-                if (std::all_of(values.begin(), values.end(), [](T v) { return fits<double>(v); })) return VoxelType::float64;
+                if (std::all_of(values.begin(), values.end(), [](T v) { return fits<int32_t>(v); }))
+                    return VoxelType::int32;
+                if (std::all_of(values.begin(), values.end(), [](T v) { return fits<double>(v); }))
+                    return VoxelType::float64;
                 throw DataError(concat("channel ", channel.name, ": ", voxel_type_name(image.type),
                                        " voxels beyond 2^53 cannot be stored without loss"));
             });

@@ -37,12 +37,12 @@ private:
     fs::path path_;
 };
 
-void write_brats_case(const fs::path& input, const std::string& id, unsigned seed, const std::vector<int>& labels = {1, 2, 4},
-                      bool names_2023 = false) {
+void write_brats_case(const fs::path& input, const std::string& id, unsigned seed,
+                      const std::vector<int>& labels = {1, 2, 4}, bool names_2023 = false) {
     const core::Index3 size{24, 20, 18};
-    const std::array<const char*, 5> suffixes = names_2023
-        ? std::array<const char*, 5>{"-t1n", "-t1c", "-t2w", "-t2f", "-seg"}
-        : std::array<const char*, 5>{"_t1", "_t1ce", "_t2", "_flair", "_seg"};
+    const std::array<const char*, 5> suffixes =
+        names_2023 ? std::array<const char*, 5>{"-t1n", "-t1c", "-t2w", "-t2f", "-seg"}
+                   : std::array<const char*, 5>{"_t1", "_t1ce", "_t2", "_flair", "_seg"};
     fs::create_directories(input / id);
     for (unsigned c = 0; c < 4; ++c) {
         write_nifti(input / id / (id + suffixes[c] + ".nii.gz"),
@@ -100,7 +100,8 @@ TEST(Convert, BratsCasesComeBackAndSplitsAreExact) {
         EXPECT_EQ(reader.cases()[i].id, "Case" + std::to_string(i));  // the order, too, is that of one rank
         for (const auto& [channel, image] : reader.restore(i)) {
             const std::string id = reader.cases()[i].id;
-            const NiftiImage source = read_nifti(folder / "in" / id / (id + "_" + (channel == "label" ? "seg" : channel) + ".nii.gz"));
+            const NiftiImage source =
+                read_nifti(folder / "in" / id / (id + "_" + (channel == "label" ? "seg" : channel) + ".nii.gz"));
             EXPECT_EQ(image.voxels, source.voxels) << id << ' ' << channel;
             EXPECT_EQ(image.affine(), source.affine());
         }
@@ -138,7 +139,8 @@ TEST(Convert, BadCasesAreRefusedWithFileCaseAndReason) {
     on_root([&] {
         for (const char* id : {"Good", "Gap", "Grid", "Cut", "Nan", "Odd"}) write_brats_case(folder / "in", id, 1);
         fs::remove(folder / "in" / "Gap" / "Gap_t2.nii.gz");
-        write_nifti(folder / "in" / "Grid" / "Grid_t2.nii.gz", make_image({24, 20, 19}, VoxelType::int16, 1, awkward_affine()));
+        write_nifti(folder / "in" / "Grid" / "Grid_t2.nii.gz",
+                    make_image({24, 20, 19}, VoxelType::int16, 1, awkward_affine()));
         const auto cut = folder / "in" / "Cut" / "Cut_flair.nii.gz";
         fs::resize_file(cut, fs::file_size(cut) / 2);
         NiftiImage nan = make_image({24, 20, 18}, VoxelType::float32, 1, awkward_affine());
@@ -209,16 +211,20 @@ TEST(Convert, MsdAndGenericLayouts) {
         fs::create_directories(folder / "in" / "imagesTr");
         fs::create_directories(folder / "in" / "labelsTr");
         for (const char* id : {"a_1", "a_2"}) {
-            write_nifti(folder / "in" / "imagesTr" / (std::string(id) + "_0000.nii.gz"), make_image(size, VoxelType::int16, 1, awkward_affine()));
-            write_nifti(folder / "in" / "imagesTr" / (std::string(id) + "_0001.nii.gz"), make_image(size, VoxelType::float32, 2, awkward_affine()));
-            write_nifti(folder / "in" / "labelsTr" / (std::string(id) + ".nii.gz"), make_label(size, {1, 2, 3}, awkward_affine()));
+            write_nifti(folder / "in" / "imagesTr" / (std::string(id) + "_0000.nii.gz"),
+                        make_image(size, VoxelType::int16, 1, awkward_affine()));
+            write_nifti(folder / "in" / "imagesTr" / (std::string(id) + "_0001.nii.gz"),
+                        make_image(size, VoxelType::float32, 2, awkward_affine()));
+            write_nifti(folder / "in" / "labelsTr" / (std::string(id) + ".nii.gz"),
+                        make_label(size, {1, 2, 3}, awkward_affine()));
         }
         std::ofstream(folder / "in" / "dataset.json")
             << R"({"channel_names": {"0": "T2", "1": "ADC"}, "labels": {"background": 0, "PZ": 1, "TZ": 2, "x": 3}, "file_ending": ".nii.gz"})";
         for (const char* id : {"p1", "p2"}) {
             fs::create_directories(folder / "generic" / id);
             write_nifti(folder / "generic" / id / "t2.nii.gz", make_image(size, VoxelType::int16, 1, awkward_affine()));
-            write_nifti(folder / "generic" / id / (std::string(id) + "_adc.nii"), make_image(size, VoxelType::int16, 2, awkward_affine()));
+            write_nifti(folder / "generic" / id / (std::string(id) + "_adc.nii"),
+                        make_image(size, VoxelType::int16, 2, awkward_affine()));
             write_nifti(folder / "generic" / id / "zones_mask.nii.gz", make_label(size, {7}, awkward_affine()));
         }
     });

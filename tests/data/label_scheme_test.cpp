@@ -32,8 +32,12 @@ TEST(LabelScheme, BratsRegionsAreNestedInTheFixedOrder) {
 }
 
 TEST(LabelScheme, PaintingGivesOedemaNecrosisAndEnhancingOfEachScheme) {
-    struct Row { const char* name; int oedema, necrosis, enhancing; };
-    for (const Row& row : {Row{"brats2020", 2, 1, 4}, Row{"brats2023", 2, 1, 3}, Row{"msd_brats", 1, 2, 3}, Row{"brats2013", 2, 1, 4}}) {
+    struct Row {
+        const char* name;
+        int oedema, necrosis, enhancing;
+    };
+    for (const Row& row :
+         {Row{"brats2020", 2, 1, 4}, Row{"brats2023", 2, 1, 3}, Row{"msd_brats", 1, 2, 3}, Row{"brats2013", 2, 1, 4}}) {
         const LabelScheme scheme = label_scheme(row.name);
         EXPECT_EQ(paint(scheme, {}), 0);
         EXPECT_EQ(paint(scheme, {"WT"}), row.oedema) << row.name;

@@ -23,7 +23,10 @@ using namespace vox::data;
 /// Axes in the order (P, S, L), 0.5 x 3 x 0.7 mm, slightly rotated: every step of the reorientation matters.
 inline core::Affine awkward_affine() {
     const double c = std::cos(0.02), s = std::sin(0.02);
-    return {{{{0.0, -s * 3.0, -0.7 * c, 31.5}}, {{-0.5, 0.0, 0.0, -12.25}}, {{0.0, c * 3.0, -0.7 * s, 4.0}}, {{0, 0, 0, 1}}}};
+    return {{{{0.0, -s * 3.0, -0.7 * c, 31.5}},
+             {{-0.5, 0.0, 0.0, -12.25}},
+             {{0.0, c * 3.0, -0.7 * s, 4.0}},
+             {{0, 0, 0, 1}}}};
 }
 
 /// A ball of noise in a background of zeros, so that some chunks are absent; integers use the whole range of small types.
@@ -70,7 +73,8 @@ inline NiftiImage make_label(core::Index3 size, const std::vector<int>& values, 
             for (int64_t j = size[1] / 4; j < size[1] / 2; ++j) {
                 const int64_t from = size[0] / 4 + static_cast<int64_t>(n) * size[0] / 8;
                 for (int64_t i = from; i < from + size[0] / 8; ++i) {
-                    image.voxels[static_cast<size_t>((k * size[1] + j) * size[0] + i)] = static_cast<std::byte>(values[n]);
+                    image.voxels[static_cast<size_t>((k * size[1] + j) * size[0] + i)] =
+                        static_cast<std::byte>(values[n]);
                 }
             }
         }
@@ -80,7 +84,8 @@ inline NiftiImage make_label(core::Index3 size, const std::vector<int>& values, 
 
 inline CaseData make_case(const std::string& id, VoxelType type, unsigned seed, core::Index3 size = {45, 38, 50}) {
     const auto affine = awkward_affine();
-    std::vector<NamedVolume> channels{{"a", make_image(size, type, seed, affine)}, {"b", make_image(size, type, seed + 1, affine)}};
+    std::vector<NamedVolume> channels{{"a", make_image(size, type, seed, affine)},
+                                      {"b", make_image(size, type, seed + 1, affine)}};
     const NiftiImage label = make_label(size, {1, 2, 4}, affine);
     CaseData data = build_case(id, channels, &label);
     data.fingerprint = "made by a test";
@@ -89,8 +94,8 @@ inline CaseData make_case(const std::string& id, VoxelType type, unsigned seed, 
 }
 
 /// All cases in one shard, all in the split "train".
-inline void make_dataset(const std::filesystem::path& folder, const std::vector<CaseData>& cases, Codec codec = Codec::zstd,
-                         int64_t edge = 16) {
+inline void make_dataset(const std::filesystem::path& folder, const std::vector<CaseData>& cases,
+                         Codec codec = Codec::zstd, int64_t edge = 16) {
     std::filesystem::create_directories(folder);
     DatasetIndex index;
     index.scheme = label_scheme("brats2020");

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 const std::string script = "tests/data/shard_oracle.py";
 
 void write_raw(const fs::path& file, std::span<const std::byte> bytes) {
-    std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 TEST(ShardOracle, H5pyReadsEveryCodecAndType) {
@@ -28,7 +29,8 @@ TEST(ShardOracle, H5pyReadsEveryCodecAndType) {
     for (const Codec codec : {Codec::none, Codec::gzip, Codec::zstd, Codec::lz4}) {
         const TemporaryFolder folder;
         std::vector<CaseData> cases;
-        for (const auto type : {VoxelType::int16, VoxelType::uint16, VoxelType::int32, VoxelType::float32, VoxelType::float64}) {
+        for (const auto type :
+             {VoxelType::int16, VoxelType::uint16, VoxelType::int32, VoxelType::float32, VoxelType::float64}) {
             cases.push_back(make_case(std::string(voxel_type_name(type)), type, 21));
             write_raw(folder / (cases.back().info.id + ".image.raw"), cases.back().image);
             write_raw(folder / (cases.back().info.id + ".label.raw"), std::as_bytes(std::span(cases.back().label)));
@@ -46,12 +48,19 @@ TEST(ShardOracle, WhatBreaksTheFormatIsRefusedOnOpeningWithinLittleMemory) {
     fs::copy_file(shard, kept);
     rusage before{};
     getrusage(RUSAGE_SELF, &before);
-    const std::vector<std::pair<std::string, std::string>> kinds{
-        {"version", "version 2"},        {"external_link", "link to elsewhere"}, {"soft_link", "link to elsewhere"},
-        {"nan_spacing", "spacing_mm"},   {"missing_attribute", "'affine' is missing"},
-        {"huge", "limit 32768"},         {"bomb", "over the limit"},             {"filter", "filters"},
-        {"type", "type"},                {"rank", "it has 3 axes"},              {"label_shape", "label: "},
-        {"virtual", "not stored in chunks"}, {"moved_chunk", "is not possible"}};
+    const std::vector<std::pair<std::string, std::string>> kinds{{"version", "version 2"},
+                                                                 {"external_link", "link to elsewhere"},
+                                                                 {"soft_link", "link to elsewhere"},
+                                                                 {"nan_spacing", "spacing_mm"},
+                                                                 {"missing_attribute", "'affine' is missing"},
+                                                                 {"huge", "limit 32768"},
+                                                                 {"bomb", "over the limit"},
+                                                                 {"filter", "filters"},
+                                                                 {"type", "type"},
+                                                                 {"rank", "it has 3 axes"},
+                                                                 {"label_shape", "label: "},
+                                                                 {"virtual", "not stored in chunks"},
+                                                                 {"moved_chunk", "is not possible"}};
     for (const auto& [kind, expected] : kinds) {
         fs::copy_file(kept, shard, fs::copy_options::overwrite_existing);
         ASSERT_EQ(run_oracle(script, "damage '" + shard.string() + "' " + kind), 0) << kind;

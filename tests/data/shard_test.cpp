@@ -35,12 +35,14 @@ std::vector<float> scaled(const CaseData& data) {
 }
 
 template <class Voxel>
-std::vector<Voxel> cut(const std::vector<Voxel>& whole, int64_t channels, const core::Index3& size, const core::Box& box) {
+std::vector<Voxel> cut(const std::vector<Voxel>& whole, int64_t channels, const core::Index3& size,
+                       const core::Box& box) {
     std::vector<Voxel> out;
     for (int64_t c = 0; c < channels; ++c) {
         for (int64_t d = 0; d < box.size[0]; ++d) {
             for (int64_t h = 0; h < box.size[1]; ++h) {
-                const auto from = ((c * size[0] + box.start[0] + d) * size[1] + box.start[1] + h) * size[2] + box.start[2];
+                const auto from =
+                    ((c * size[0] + box.start[0] + d) * size[1] + box.start[1] + h) * size[2] + box.start[2];
                 out.insert(out.end(), whole.begin() + from, whole.begin() + from + box.size[2]);
             }
         }
@@ -71,8 +73,9 @@ TEST(Shard, EveryVoxelTypeComesBackAsTheFileItWas) {
     const TemporaryFolder folder;
     std::vector<CaseData> cases;
     std::vector<std::vector<NamedVolume>> originals;
-    for (const auto type : {VoxelType::int8, VoxelType::uint8, VoxelType::int16, VoxelType::uint16, VoxelType::int32,
-                            VoxelType::uint32, VoxelType::int64, VoxelType::uint64, VoxelType::float32, VoxelType::float64}) {
+    for (const auto type :
+         {VoxelType::int8, VoxelType::uint8, VoxelType::int16, VoxelType::uint16, VoxelType::int32, VoxelType::uint32,
+          VoxelType::int64, VoxelType::uint64, VoxelType::float32, VoxelType::float64}) {
         NiftiImage a = make_image({21, 18, 17}, type, 3, awkward_affine());
         a.scl_slope = 0.25;
         a.scl_inter = -3;
@@ -108,7 +111,8 @@ TEST(Shard, RandomBoxesEqualTheArrayForEveryCodecTypeAndCache) {
     for (const Codec codec : {Codec::none, Codec::gzip, Codec::zstd, Codec::lz4}) {
         const TemporaryFolder folder;
         std::vector<CaseData> cases;
-        for (const auto type : {VoxelType::int16, VoxelType::uint16, VoxelType::int32, VoxelType::float32, VoxelType::float64}) {
+        for (const auto type :
+             {VoxelType::int16, VoxelType::uint16, VoxelType::int32, VoxelType::float32, VoxelType::float64}) {
             cases.push_back(make_case(std::string(voxel_type_name(type)), type, 11));
             cases.back().info.sources[1].scl_slope = 0.5;
             cases.back().info.sources[1].scl_inter = 7;
@@ -158,7 +162,8 @@ TEST(Shard, WhatIsKnownOfACaseComesBack) {
     EXPECT_TRUE(reader.split("val").empty());
     EXPECT_EQ(reader.channel_names(), (std::vector<std::string>{"a", "b"}));
     for (const auto& positions : reader.foreground(0)) {
-        ASSERT_EQ(static_cast<int64_t>(positions.flat.size()), std::min<int64_t>(4096, info.label_voxels.at(positions.label)));
+        ASSERT_EQ(static_cast<int64_t>(positions.flat.size()),
+                  std::min<int64_t>(4096, info.label_voxels.at(positions.label)));
         for (const uint32_t at : positions.flat) ASSERT_EQ(data.label[at], positions.label);
         EXPECT_EQ(std::set(positions.flat.begin(), positions.flat.end()).size(), positions.flat.size());
     }
@@ -167,7 +172,8 @@ TEST(Shard, WhatIsKnownOfACaseComesBack) {
 TEST(Shard, ManyThreadsReadWithinTheCacheBudget) {
     const TemporaryFolder folder;
     std::vector<CaseData> cases;
-    for (unsigned i = 0; i < 4; ++i) cases.push_back(make_case("case" + std::to_string(i), VoxelType::float32, i, {64, 64, 64}));
+    for (unsigned i = 0; i < 4; ++i)
+        cases.push_back(make_case("case" + std::to_string(i), VoxelType::float32, i, {64, 64, 64}));
     make_dataset(folder.path(), cases, Codec::lz4);
     constexpr size_t kBudget = 600'000;  // 4 cases need 9 MB
     const ShardReader reader(folder.path(), kBudget);
@@ -261,6 +267,21 @@ TEST(Shard, TruncatedMissingReplacedOrForeignShardsAreRefusedOnOpening) {
     EXPECT_THAT(open(), HasSubstr("version 2"));
     std::ofstream(folder / "dataset.json") << R"({"format": "voxrank-dataset", "version": 1, )";
     EXPECT_THAT(open(), HasSubstr("dataset.json"));
+}
+
+TEST(Shard, LabelsAreRoundedWithinATolerance) {
+    NiftiImage label = make_image({4, 3, 2}, VoxelType::float32, 1, awkward_affine());
+    auto* voxels = reinterpret_cast<float*>(label.voxels.data());
+    std::fill_n(voxels, 24, 0.0F);
+    voxels[5] = 0.99999997F;
+    voxels[6] = 2.0004F;
+    const auto values = label_values(label);
+    EXPECT_EQ(values[5], 1);
+    EXPECT_EQ(values[6], 2);
+    voxels[6] = 1.5F;
+    EXPECT_THAT(message_of([&] { label_values(label); }), HasSubstr("1.5 is not a whole number"));
+    voxels[6] = 256.0F;
+    EXPECT_THAT(message_of([&] { label_values(label); }), HasSubstr("outside 0 to 255"));
 }
 
 TEST(Shard, AnUnfinishedWriterLeavesNothing) {

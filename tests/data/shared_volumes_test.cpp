@@ -39,8 +39,11 @@ TEST(SharedVolumes, EveryFileComesBackBitForBit) {
         writer.add(data);
         writer.finish();
         const auto shard = folder / "shard_00000.h5";
-        write_dataset_index(folder.path(), {{"volume"}, generic_scheme(values), {{"x", "shard_00000.h5", "train"}},
-                                            {{"shard_00000.h5", fs::file_size(shard), hex(xxh3_64_of_file(shard))}}, {}});
+        write_dataset_index(folder.path(), {{"volume"},
+                                            generic_scheme(values),
+                                            {{"x", "shard_00000.h5", "train"}},
+                                            {{"shard_00000.h5", fs::file_size(shard), hex(xxh3_64_of_file(shard))}},
+                                            {}});
         const auto restored = ShardReader(folder.path()).restore(0);
         ASSERT_EQ(restored.size(), as_label ? 2U : 1U);
         for (const auto& [name, after] : restored) expect_same(after, before, entry.path());
