@@ -47,6 +47,7 @@ void each_field(ManifestType& manifest, const Field& field) {
     field("world_size", manifest.world_size);
     field("threads_per_rank", manifest.threads_per_rank);
     field("cpu_capability", manifest.cpu_capability);
+    field("facts", manifest.facts);
 }
 
 json files_to_json(const std::map<std::string, FileRecord>& files) {

@@ -33,6 +33,8 @@ struct Manifest {
     int64_t threads_per_rank = 1;
     std::string cpu_capability;  // "AVX512": kernels differ in their last bits
     std::optional<Metric> metric;
+    /// What inference must know besides configuration and weights: label scheme, channel names, ...
+    std::map<std::string, std::string> facts;
     /// Small state of the trainer's parts: loss scale, plateau, number of EMA updates, skipped steps.  May be infinite
     /// or NaN.
     std::map<std::string, double> scalars;

@@ -1,0 +1,72 @@
+#include "train/journal.hpp"
+
+#include <cstdio>
+
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "report/html.hpp"
+
+namespace vox::train {
+namespace {
+
+report::ProgressOptions progress_options(int64_t first_step, int64_t total_steps) {
+    report::ProgressOptions options;
+    options.first_step = first_step;
+    options.total_steps = total_steps;
+    options.terminal = report::standard_error_is_terminal();
+    return options;
+}
+
+}  // namespace
+
+Journal::Journal(report::RunPaths paths, int64_t first_step, int64_t total_steps, const std::string& resolved_config)
+    : paths_(std::move(paths)),
+      metrics_(paths_.metrics(), first_step),
+      tensorboard_(paths_.tensorboard(), first_step + 1),
+      progress_(progress_options(first_step, total_steps)) {
+    tensorboard_.text(first_step, "configuration", core::concat("```yaml\n", resolved_config, "\n```"));
+}
+
+void Journal::progress(int64_t step, const StepResult& result, const std::string& note) {
+    progress_.update(step, result.loss, result.items, note);
+}
+
+void Journal::step(int64_t step, int64_t epoch, const StepResult& result, const std::vector<std::string>& terms,
+                   const RankFigures& ranks) {
+    report::Fields fields{{"epoch", epoch}, {"loss", result.loss}};
+    for (size_t i = 0; i < terms.size(); ++i) fields.emplace_back("loss/" + terms[i], result.term_means[i]);
+    fields.emplace_back("lr", result.lr);
+    fields.emplace_back("grad_norm", result.grad_norm);
+    if (result.loss_scale != 1) fields.emplace_back("loss_scale", result.loss_scale);
+    fields.emplace_back("step_seconds", result.seconds);
+    fields.emplace_back("samples_per_second", ranks.samples_per_second);
+    fields.emplace_back("data_wait_share", ranks.data_wait_share);
+    fields.emplace_back("memory_bytes", ranks.memory_bytes);
+    if (result.empty || result.bad) fields.emplace_back("skipped", 1);
+    metrics_.write(report::Kind::step, step, fields);
+    tensorboard_.scalars(step, "train", fields);
+}
+
+void Journal::validation(int64_t step, const ValidationResult& result) {
+    report::Fields fields;
+    for (const auto& [name, value] : result.summary) fields.emplace_back(name, value);
+    fields.emplace_back("cases", static_cast<int64_t>(result.cases.size()));
+    fields.emplace_back("seconds", result.seconds);
+    metrics_.write(report::Kind::validation, step, fields);
+    tensorboard_.scalars(step, "validation", fields);
+    if (!result.preview) return;
+    std::filesystem::create_directories(paths_.previews());
+    char name[32];
+    std::snprintf(name, sizeof name, "step_%08lld.png", static_cast<long long>(step));
+    report::write_png(paths_.previews() / name, *result.preview);
+    tensorboard_.image(step, "preview", *result.preview);
+}
+
+void Journal::finish(int64_t step, const report::Fields& final_figures, const report::Fields& timings) {
+    metrics_.write(report::Kind::final, step, final_figures);
+    metrics_.write(report::Kind::timing, step, timings);
+    report::write_report(paths_.root);
+    core::log::info("report: ", paths_.report().string());
+}
+
+}  // namespace vox::train

@@ -1,0 +1,41 @@
+#include "train/options.hpp"
+
+namespace vox::train {
+
+void Options::read(config::Section section) {
+    section.alias("gradient_accumulation_steps", "accumulation");
+    section.alias("accumulation_steps", "accumulation");
+    section.value("steps", steps, "optimizer steps of the whole run; 0: epochs says it");
+    section.value("epochs", epochs, "passes over the training cases; 0: steps says it");
+    section.value("accumulation", accumulation, "micro-batches an optimizer step");
+    section.choice("precision", precision, {"auto", "fp32", "tf32", "bf16", "fp16", "fp64"},
+                   "auto: bf16 on GPUs that have it, else fp32; fp64 on the CPU only");
+    section.value("clip_norm", clip_norm, "largest global gradient norm; 0: no clipping");
+    section.value("validate_every_epochs", validate_every_epochs, "validate after every so many epochs; 0: not by epochs");
+    section.value("validate_every_steps", validate_every_steps, "validate after every so many steps; 0: not by steps");
+    section.value("log_every", log_every, "steps between two logged steps");
+    section.value("replica_check_every", replica_check_every, "steps between two comparisons of all ranks' weights; 0: never");
+    section.value("max_bad_steps", max_bad_steps, "stop after so many steps in a row whose gradients were not finite");
+    section.value("bucket_mb", bucket_mb, "size at which a bucket of gradients is reduced");
+    section.value("threads_per_rank", threads_per_rank, "compute threads of a rank; 0: cores of the node / its ranks");
+    section.value("init_from", init_from, "start from the weights of this checkpoint, run or .safetensors file; empty: from scratch");
+    config::Section optimizer_section = section.section("optimizer", "how the weights move");
+    optimizer.read(optimizer_section);
+    config::Section schedule_section = section.section("schedule", "the learning rate over the run");
+    schedule.read(schedule_section);
+    config::Section ema_section = section.section("ema", "moving average of the weights");
+    ema.read(ema_section);
+
+    section.require((steps > 0) != (epochs > 0), "give either steps or epochs, and only one of them");
+    section.require(steps >= 0 && epochs >= 0, "steps and epochs must not be negative");
+    section.require(accumulation >= 1, "accumulation must be 1 or more");
+    section.require(clip_norm >= 0, "clip_norm must be 0 or more");
+    section.require(validate_every_epochs >= 0 && validate_every_steps >= 0, "validation intervals must be 0 or more");
+    section.require(log_every >= 1, "log_every must be 1 or more");
+    section.require(replica_check_every >= 0, "replica_check_every must be 0 or more");
+    section.require(max_bad_steps >= 1, "max_bad_steps must be 1 or more");
+    section.require(bucket_mb >= 1, "bucket_mb must be 1 or more");
+    section.require(threads_per_rank >= 0, "threads_per_rank must be 0 or more");
+}
+
+}  // namespace vox::train

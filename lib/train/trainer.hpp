@@ -1,0 +1,109 @@
+#pragma once
+// The training loop.  It knows steps, micro-batches, ranks, checkpoints and logs; what is trained is the Task's.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/store.hpp"
+#include "comm/communicator.hpp"
+#include "comm/world.hpp"
+#include "core/error.hpp"
+#include "core/timer.hpp"
+#include "train/ema.hpp"
+#include "train/grad_reducer.hpp"
+#include "train/journal.hpp"
+#include "train/optimizers.hpp"
+#include "train/options.hpp"
+#include "train/precision.hpp"
+#include "train/schedules.hpp"
+#include "train/stop_signal.hpp"
+#include "train/task.hpp"
+
+namespace vox::train {
+
+/// The run that a trainer works on: what the program knows and the trainer writes down.
+struct RunRecord {
+    report::RunPaths paths;
+    std::string resolved_config;
+    std::string program;              // version and git hash
+    uint64_t seed = 0;
+    int64_t global_micro_batch = 1;
+    int64_t threads_per_rank = 1;
+    checkpoint::Options checkpoint;
+};
+
+/// All ranks build one with equal arguments (but for the communicator's rank) and call the same functions in the same order.
+class Trainer {
+public:
+    /// Rank 0's weights are broadcast, and every rank's compared.
+    Trainer(const Options& options, Task& task, comm::World& world, comm::Communicator& comm, RunRecord run);
+    ~Trainer();
+
+    /// All ranks: goes on from this checkpoint, or starts at step 0 where there is none (from `init_from`, where given).
+    /// Throws DataError where the checkpoint is not of this model.
+    void resume(const std::optional<checkpoint::Choice>& choice);
+
+    /// All ranks: trains to the end, or until a stop is asked for.  Returns done, or stopped (saved; start again to go on).
+    core::ExitCode run();
+
+    /// One optimizer step.  All ranks.
+    StepResult step();
+
+    int64_t steps_done() const { return steps_done_; }
+    int64_t total_steps() const { return total_steps_; }
+    const GradReducer& reducer() const { return *reducer_; }
+
+private:
+    void begin_phase(const Phase& phase);
+    void train_mode();
+    std::vector<double> global_weights(const std::vector<data::Batch>& batches);
+    at::Tensor weighted_loss(const data::Batch& batch, const std::vector<double>& totals, std::vector<at::Tensor>& sums);
+    std::vector<double> agree_on_sums(StepResult& result, const std::vector<at::Tensor>& sums,
+                                      const std::vector<double>& totals);
+    void update_weights(StepResult& result);
+    void count_bad_step(const std::vector<data::Batch>& batches, const std::vector<double>& sums);
+    RankFigures gather_rank_figures(const StepResult& result, int64_t own_items);
+    void write_down(const StepResult& result);
+    bool validation_due() const;
+    void run_validation();
+    bool save_due();
+    void save(bool wait);
+    checkpoint::Manifest manifest() const;
+    void finish();
+
+    Options options_;
+    Task& task_;
+    comm::World& world_;
+    comm::Communicator& comm_;
+    RunRecord run_;
+
+    // Of the current phase: made anew by begin_phase.
+    Phase phase_;
+    std::unique_ptr<GradReducer> reducer_;
+    std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<Schedule> schedule_;
+    std::unique_ptr<Ema> ema_;
+    std::optional<checkpoint::Metric> best_;
+
+    Precision precision_;
+    LossScaler scaler_;
+    StopSignal stop_signal_;
+
+    // Rank 0 only.
+    std::unique_ptr<Journal> journal_;
+    std::unique_ptr<checkpoint::Store> store_;
+
+    int64_t steps_done_ = 0;
+    int64_t total_steps_ = 0;
+    int64_t skipped_steps_ = 0;
+    int64_t bad_steps_in_row_ = 0;
+    int64_t own_items_ = 0;                          // of the last step
+    std::optional<checkpoint::Metric> last_metric_;  // of the validation after this very step
+    core::Timer since_save_;
+    core::Timer since_start_;
+    double train_seconds_ = 0, data_seconds_ = 0, validation_seconds_ = 0;
+};
+
+}  // namespace vox::train

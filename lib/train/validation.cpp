@@ -1,0 +1,84 @@
+#include "train/validation.hpp"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <sstream>
+
+#include "core/error.hpp"
+#include "core/timer.hpp"
+
+namespace vox::train {
+namespace {
+
+// One line a case: index, then name and value in turn, separated by tabs.  Hexadecimal numbers keep every bit.
+std::string to_line(size_t index, const CaseFigures& figures) {
+    std::string line = std::to_string(index);
+    char number[64];
+    for (const auto& [name, value] : figures.figures) {
+        std::snprintf(number, sizeof number, "%a", value);
+        line += '\t' + name + '\t' + number;
+    }
+    return line + '\n';
+}
+
+void from_lines(const std::string& text, std::vector<CaseFigures>& cases) {
+    std::istringstream lines(text);
+    std::string line;
+    while (std::getline(lines, line)) {
+        std::istringstream parts(line);
+        std::string part, value;
+        std::getline(parts, part, '\t');
+        auto& figures = cases.at(std::stoul(part)).figures;
+        while (std::getline(parts, part, '\t') && std::getline(parts, value, '\t'))
+            figures.emplace_back(part, std::strtod(value.c_str(), nullptr));
+    }
+}
+
+}  // namespace
+
+std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_size) {
+    std::vector<size_t> order(cases.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return cases[a].work > cases[b].work; });
+    std::vector<double> load(static_cast<size_t>(world_size), 0.0);
+    std::vector<int> owner(cases.size(), 0);
+    if (!cases.empty()) load[0] += cases[0].work;
+    for (const size_t i : order) {
+        if (i == 0) continue;
+        const auto least = std::ranges::min_element(load);
+        owner[i] = static_cast<int>(least - load.begin());
+        *least += cases[i].work;
+    }
+    return owner;
+}
+
+ValidationResult validate(Task& task, comm::World& world) {
+    const at::NoGradGuard no_grad;
+    const core::Timer timer;
+    const auto cases = task.validation_cases();
+    const auto owner = shard_by_work(cases, world.size());
+    ValidationResult result;
+    std::string mine;
+    const bool was_training = task.model().is_training();
+    task.model().eval();
+    world.together("validation", [&] {
+        for (size_t i = 0; i < cases.size(); ++i) {
+            if (owner[i] != world.rank()) continue;
+            auto figures = task.validate_case(cases[i], i == 0);
+            mine += to_line(i, figures);
+            if (i == 0) result.preview = std::move(figures.preview);
+        }
+    });
+    task.model().train(was_training);
+    for (const auto& which : cases) result.cases.push_back({which.id, {}, {}});
+    for (const auto& text : world.gather(mine)) from_lines(text, result.cases);
+    result.summary = task.summarise(result.cases);
+    result.seconds = timer.seconds();
+    return result;
+}
+
+}  // namespace vox::train

@@ -1,0 +1,28 @@
+#pragma once
+// Exact validation: each case once, sharded over ranks by work, figures from gathered per-case results.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/world.hpp"
+#include "train/task.hpp"
+
+namespace vox::train {
+
+struct ValidationResult {
+    metrics::Figures summary;           // over all cases; the same on every rank
+    std::vector<CaseFigures> cases;     // in the order of Task::validation_cases(); the same on every rank
+    std::optional<report::Image> preview;  // of the first case; rank 0 only
+    double seconds = 0;
+};
+
+/// The rank that computes each case: the largest work first, always to the rank with the least so far; the first case
+/// goes to rank 0, which draws its preview.
+std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_size);
+
+/// All ranks.  A case that fails on one rank is an error on all.
+ValidationResult validate(Task& task, comm::World& world);
+
+}  // namespace vox::train
