@@ -52,7 +52,6 @@ void check_reading(const Options& options, const config::Section& section) {
                     concat("threads: ", options.threads, " is not within 1 .. 256"));
     section.require(options.prefetch_mb >= 1, "prefetch_mb must be at least 1");
     section.require(options.cache_mb >= 0, "cache_mb must not be negative; 0 keeps no chunks");
-    section.require(options.seed >= 0, "seed must not be negative");
 }
 
 }  // namespace
@@ -77,7 +76,6 @@ void Options::read(config::Section& section) {
     section.value("prefetch_mb", prefetch_mb, "memory a rank for crops read ahead, MiB (one micro-batch always fits)");
     section.value("cache_mb", cache_mb, "memory a rank for decoded chunks, MiB; 0: none");
     section.value("drop_last", drop_last, "leave out the short last micro-batch of an epoch");
-    section.value("seed", seed, "seed of order, crops and augmentation");
     check_batch(*this, section);
     check_crop(*this, section);
     check_augmentation(*this, section);

@@ -28,7 +28,7 @@ struct Options {
     int64_t prefetch_mb = 512;
     int64_t cache_mb = 1024;
     bool drop_last = false;
-    int64_t seed = 0;
+    int64_t seed = 0;  // no key of its own: the run's seed
 
     /// Takes the keys above out of section `data`.  Throws ConfigError for values that cannot work or contradict each other.
     void read(config::Section& section);

@@ -1,0 +1,13 @@
+#include "tasks/make_task.hpp"
+
+#include "core/error.hpp"
+#include "tasks/segmentation.hpp"
+
+namespace vox::tasks {
+
+std::unique_ptr<train::Task> make_task(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm) {
+    if (config.task == "segmentation") return std::make_unique<Segmentation>(config, context, comm);
+    throw core::InternalError("no task is named " + config.task);
+}
+
+}  // namespace vox::tasks

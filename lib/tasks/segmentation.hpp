@@ -1,0 +1,43 @@
+#pragma once
+// Segmentation of nested or separate regions: sigmoid Dice a region, exact sliding-window validation.
+
+#include <memory>
+
+#include "tasks/segmentation_predictor.hpp"
+#include "tasks/task_config.hpp"
+#include "train/task.hpp"
+
+namespace vox::tasks {
+
+class Segmentation final : public train::Task {
+public:
+    /// Any rank, no communication: opens the shards, names regions that cannot be learnt, builds model and loader.  `comm` is
+    /// for what synchronises inside the model.  Throws DataError.
+    Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm);
+
+    torch::nn::Module& model() override { return *model_; }
+    data::Loader& train_data() override { return *loader_; }
+    std::vector<train::Term> terms() const override;
+    std::vector<double> weights(const data::Batch& batch) const override;
+    std::vector<at::Tensor> loss_sums(const data::Batch& batch) override;
+    std::vector<train::ValidationCase> validation_cases() const override;
+    train::CaseFigures validate_case(const train::ValidationCase& which, bool preview) override;
+    metrics::Figures summarise(std::span<const train::CaseFigures> cases) const override;
+    train::KeyMetric key_metric() const override { return {"dice", true}; }
+    infer::Predictor& predictor() override { return *predictor_; }
+    std::map<std::string, std::string> facts() const override { return facts_.to_texts(); }
+    std::string data_digest() const override { return reader_.digest(); }
+
+private:
+    const std::string& region_name(int64_t k) const { return facts_.scheme.regions[static_cast<size_t>(k)].name; }
+
+    TaskConfig config_;
+    data::ShardReader reader_;
+    SegmentationFacts facts_;
+    std::vector<int64_t> active_;  // indices of the regions that are learnt
+    std::shared_ptr<nn::Model> model_;
+    std::unique_ptr<data::Loader> loader_;
+    std::unique_ptr<SegmentationPredictor> predictor_;
+};
+
+}  // namespace vox::tasks

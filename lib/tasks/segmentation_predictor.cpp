@@ -1,0 +1,30 @@
+#include "tasks/segmentation_predictor.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/sigmoid.h>
+
+#include "infer/compose_labels.hpp"
+#include "infer/sliding_window.hpp"
+
+namespace vox::tasks {
+
+SegmentationPredictor::SegmentationPredictor(std::shared_ptr<nn::Model> model, SegmentationFacts facts,
+                                             infer::SlidingWindowOptions options)
+    : model_(std::move(model)), facts_(std::move(facts)), options_(std::move(options)) {}
+
+infer::Prediction SegmentationPredictor::predict(const data::Sample& sample) {
+    const at::NoGradGuard no_grad;
+    const bool was_training = model_->is_training();
+    model_->eval();
+    const auto weight = model_->parameters().front();
+    const auto network = [&](const at::Tensor& windows) { return model_->forward(windows.to(weight.scalar_type())); };
+    const at::Tensor logits =
+        infer::sliding_window(sample.image, network, options_, {.network = weight.device(), .result = at::kCPU});
+    model_->train(was_training);
+    infer::Prediction prediction;
+    prediction.probabilities = at::sigmoid(logits.to(at::kFloat));
+    prediction.label_map = infer::compose_labels(prediction.probabilities, facts_.scheme, facts_.active);
+    return prediction;
+}
+
+}  // namespace vox::tasks
