@@ -54,3 +54,12 @@ function(vox_test_properties test path labels processors timeout)
                        SKIP_RETURN_CODE 77 ENVIRONMENT
                        "OMP_NUM_THREADS=1;VOX_SOURCE_DIR=${CMAKE_SOURCE_DIR};VOX_BUILD_DIR=${CMAKE_BINARY_DIR};VOX_PYTHON=${VOX_PYTHON}")
 endfunction()
+
+# add_program_test(<module>/<subject> [LABELS <label>...] [TIMEOUT <s>]): tests/<module>/<subject>_test.py, which starts the built
+# programs.
+function(add_program_test path)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
+  string(REPLACE "/" "." target ${path})
+  add_test(NAME ${target} COMMAND ${VOX_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/${path}_test.py)
+  vox_test_properties(${target} ${path} "program;${arg_LABELS}" 2 "${arg_TIMEOUT}")
+endfunction()

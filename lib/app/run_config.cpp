@@ -1,0 +1,76 @@
+#include "app/run_config.hpp"
+
+#include "core/log.hpp"
+#include "core/text.hpp"
+
+namespace vox::app {
+namespace {
+
+namespace options = boost::program_options;
+
+/// Names that start with VOX_ and are no configuration keys.
+const std::vector<std::string> kNoKeys{"VOX_SOURCE_DIR", "VOX_BUILD_DIR", "VOX_PYTHON", "VOX_FAULT"};
+
+}  // namespace
+
+void RunConfig::read(config::Document& document) {
+    auto root = document.root();
+    task.read(root);
+    train.read(root.section("train", "the optimization"));
+    auto checkpoint_section = root.section("checkpoint", "what is saved, and what a start goes on from");
+    checkpoint.read(checkpoint_section);
+    auto comm_section = root.section("comm", "how ranks exchange tensors");
+    comm.read(comm_section);
+    document.finish();
+    resolved_yaml = document.resolved_yaml();
+    keys = document.keys();
+}
+
+options::options_description training_options() {
+    options::options_description table("Options");
+    auto add = table.add_options();
+    add("config", options::value<std::string>(), "configuration file (.yaml or .json)");
+    add("data", options::value<std::string>(), "folder of shards that convert_dataset wrote");
+    add("run", options::value<std::string>(), "folder that the run writes into, and goes on from");
+    add("set", options::value<std::vector<std::string>>()->composing(), "key=value: overrides one key, may be repeated");
+    add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
+    add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
+    add("debug", options::bool_switch(), "ten steps, each logged and each checking that all ranks hold the same weights");
+    add("list-keys", options::bool_switch(), "print every configuration key with default and meaning, and end");
+    return table;
+}
+
+RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml, const std::string& default_name) {
+    auto document = arguments.count("config") ? config::Document::load(arguments["config"].as<std::string>())
+                                              : config::Document::parse(default_yaml, default_name);
+    document.set_from_environment(kNoKeys);
+    if (arguments["debug"].as<bool>()) {
+        for (const char* one : {"train.steps=10", "train.epochs=0", "train.log_every=1", "train.replica_check_every=1"})
+            document.set(one);
+        core::log::set_level(core::log::Level::debug);
+    }
+    if (arguments.count("resume")) document.set("checkpoint.resume=" + arguments["resume"].as<std::string>());
+    if (arguments.count("set"))
+        for (const auto& assignment : arguments["set"].as<std::vector<std::string>>()) document.set(assignment);
+    RunConfig config;
+    config.read(document);
+    if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
+    if (arguments.count("run")) config.run = arguments["run"].as<std::string>();
+    config.dry_run = arguments["dry-run"].as<bool>();
+    return config;
+}
+
+std::string keys_as_markdown() {
+    auto document = config::Document::parse("train: {steps: 1000}", "defaults");
+    RunConfig config;
+    config.read(document);
+    std::string table = "| key | default | type | meaning |\n|---|---|---|---|\n";
+    for (const auto& key : config.keys) {
+        std::string type = key.type;
+        for (size_t at = 0; (at = type.find('|', at)) != std::string::npos; at += 2) type.replace(at, 1, "\\|");
+        table += core::concat("| `", key.path, "` | `", key.default_value, "` | ", type, " | ", key.doc, " |\n");
+    }
+    return table;
+}
+
+}  // namespace vox::app

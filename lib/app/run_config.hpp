@@ -1,0 +1,41 @@
+#pragma once
+// Everything that a training run is configured by: the composition of all modules' options.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "app/program.hpp"
+#include "checkpoint/options.hpp"
+#include "comm/options.hpp"
+#include "tasks/task_config.hpp"
+#include "train/options.hpp"
+
+namespace vox::app {
+
+struct RunConfig {
+    tasks::TaskConfig task;
+    train::Options train;
+    checkpoint::Options checkpoint;
+    comm::Options comm;
+
+    std::filesystem::path shards;  // --data
+    std::filesystem::path run;     // --run
+    bool dry_run = false;          // --dry-run
+    std::string resolved_yaml;     // every key with its value and meaning
+    std::vector<config::KeyRecord> keys;
+
+    /// Takes all sections.  Throws ConfigError.
+    void read(config::Document& document);
+};
+
+/// The command line of the training programs.
+boost::program_options::options_description training_options();
+
+/// Defaults < --config (or `default_yaml`) < environment VOX_* < --set, --resume, --debug.  Throws ConfigError, DataError.
+RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml, const std::string& default_name);
+
+/// "| `train.steps` | 0 | a whole number | ... |" for each key: the table of what may be configured.
+std::string keys_as_markdown();
+
+}  // namespace vox::app

@@ -1,0 +1,84 @@
+#include "app/training.hpp"
+
+#include <fstream>
+
+#include "app/threads.hpp"
+#include "app/version.hpp"
+#include "comm/make_communicator.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "tasks/make_task.hpp"
+#include "train/precision.hpp"
+
+namespace vox::app {
+namespace {
+
+void write_config(const std::filesystem::path& file, const std::string& yaml) {
+    std::ofstream out(file);
+    out << yaml;
+    if (!out.flush()) throw core::WriteError(core::concat("cannot write ", file.string(), ": is the disk full?"));
+}
+
+void print_arithmetic(const train::RunRecord& record, const RunConfig& config, const comm::Communicator& comm,
+                      train::Task& task) {
+    int64_t parameters = 0;
+    for (const auto& parameter : task.model().parameters()) parameters += parameter.numel();
+    const int64_t steps_per_epoch = task.train_data().steps_per_epoch(config.train.accumulation);
+    core::log::info(config.task.model.name, ": ", parameters, " parameters");
+    core::log::info("effective batch ", record.global_micro_batch * config.train.accumulation, " = ", record.global_micro_batch,
+                    " items a micro-batch over ", comm.size(), " ranks x ", config.train.accumulation, " accumulated");
+    core::log::info(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",
+                    task.validation_cases().size(), " validation cases; ", comm.backend(), " on ", comm.device().str(), ", ",
+                    record.threads_per_rank, " threads a rank");
+}
+
+}  // namespace
+
+OpenRun open_run(comm::World& world, const RunConfig& config) {
+    if (config.shards.empty()) throw core::UsageError("--data is missing: the folder of shards that convert_dataset wrote");
+    if (config.run.empty() && !config.dry_run) throw core::UsageError("--run is missing: the folder that the run writes into");
+    OpenRun open;
+    open.record.paths.root = config.run;
+    open.record.resolved_config = config.resolved_yaml;
+    open.record.program = program_version();
+    open.record.seed = static_cast<uint64_t>(config.task.seed);
+    open.record.checkpoint = config.checkpoint;
+    open.record.threads_per_rank = settle_threads(world, config.train.threads_per_rank);
+    std::string start;
+    world.on_root("opening the run", [&] {
+        if (config.dry_run) return;
+        open.folder = std::make_unique<report::RunFolder>(config.run);
+        core::log::open_file(open.record.paths.log());
+        const auto choice = checkpoint::choose(config.checkpoint, open.record.paths.checkpoints());
+        if (choice) start = checkpoint::to_text(*choice);
+        write_config(open.record.paths.config(), config.resolved_yaml);
+    });
+    start = world.broadcast(start);  // rank 0 chose: folders may look different from other nodes for a moment
+    if (!start.empty()) open.start = checkpoint::choice_from_text(start);
+    // A run keeps the global micro-batch that it began with, so that its order of samples goes on at any world size.
+    world.together("reading the checkpoint", [&] {
+        open.record.global_micro_batch =
+            open.start ? checkpoint::peek(*open.start).global_micro_batch
+                       : data::resolve_global_micro_batch(config.task.data, world.size(), config.train.accumulation);
+    });
+    return open;
+}
+
+core::ExitCode run_training(comm::World& world, const RunConfig& config) {
+    const auto run = open_run(world, config);
+    const auto comm = comm::make_communicator(world, config.comm);
+    const auto dtype = train::resolve_precision(config.train.precision, comm->device()) == train::Precision::fp64 ? at::kDouble
+                                                                                                                  : at::kFloat;
+    const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
+    std::unique_ptr<train::Task> task;
+    world.together("opening the data set", [&] {
+        task = tasks::make_task(config.task, {config.shards, run.record.global_micro_batch, dtype}, *task_comm);
+    });
+    print_arithmetic(run.record, config, *comm, *task);
+    if (config.dry_run) return core::ExitCode::done;
+    train::Trainer trainer(config.train, *task, world, *comm, run.record);
+    trainer.resume(run.start);
+    return trainer.run();
+}
+
+}  // namespace vox::app

@@ -1,0 +1,36 @@
+#pragma once
+// Figures of cases as a table to read, and as files for other programs.
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vox::report {
+
+/// One case: its id, and a value for each column.
+struct TableRow {
+    std::string id;
+    std::vector<double> values;  // NaN: no figure
+};
+
+struct FiguresTable {
+    std::string id_title = "case";
+    std::vector<std::string> columns;  // "TC", "WT", "ET", "mean"
+    std::vector<TableRow> rows;
+    std::string note;                  // what a reader must know: the rule for empty masks
+
+    /// The mean of each column over the rows that have a figure; NaN where none has.
+    std::vector<double> means() const;
+};
+
+/// Aligned text: a line a row, then the means, then the note.
+std::string to_text(const FiguresTable& table);
+
+/// metrics.json: {"note", "mean": {column: value}, "cases": {id: {column: value}}}; NaN as null.  Throws WriteError.
+void write_json(const std::filesystem::path& file, const FiguresTable& table);
+
+/// A header line, then a line a row; NaN as an empty cell.  Throws WriteError.
+void write_csv(const std::filesystem::path& file, const FiguresTable& table);
+
+}  // namespace vox::report
