@@ -1,0 +1,116 @@
+"""A rank killed at any step costs nothing: the run goes on from its last checkpoint and ends with the same bits."""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import time
+
+import support
+
+STEPS = 16
+RUN = {
+    **support.TINY,
+    "data.batch_size": 1,
+    "data.samples_per_case": 3,
+    "model.norm": "sync_batch",
+    "model.dropout_prob": 0.2,
+    "train.epochs": 0,
+    "train.steps": STEPS,
+    "train.accumulation": 2,
+    "train.ema.enabled": "true",
+    "checkpoint.every_steps": 3,
+}
+
+
+def process_of_rank(program, run_folder, rank):
+    """The process id of one rank of this very run."""
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if arguments[0].endswith(program.encode()) and str(run_folder).encode() in arguments and \
+                f"OMPI_COMM_WORLD_RANK={rank}".encode() in environment:
+            return int(entry.name)
+    return None
+
+
+class Resume(support.Case):
+    def arguments(self, folder):
+        return ["train_brats", "--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", folder, *support.settings(RUN)]
+
+    def start(self, folder, ranks):
+        log = open(self.folder / "killed.log", "w")
+        self.addCleanup(log.close)
+        return subprocess.Popen(support.command(*self.arguments(folder), ranks=ranks), env=support.clean_environment(),
+                                stdout=log, stderr=subprocess.STDOUT)
+
+    def wait_for_step(self, job, folder, step):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            file = folder / "metrics.jsonl"
+            if file.exists() and file.read_text().count('"kind":"step"') >= step:
+                return
+            self.assertIsNone(job.poll(), "the run ended before it could be killed")
+            time.sleep(0.01)
+        self.fail(f"step {step} was not reached")
+
+    def weights(self, folder):
+        newest = support.newest_checkpoint(folder)
+        self.assertEqual(newest.name, f"step_{STEPS:08d}")
+        return {name: (newest / name).read_bytes() for name in ("model.safetensors", "ema.safetensors", "optimizer.safetensors")}
+
+    def test_kill_minus_nine_of_any_rank(self):
+        undisturbed = self.folder / "undisturbed"
+        support.run(*self.arguments(undisturbed), ranks=2)
+        expected = self.weights(undisturbed)
+        seed = int(os.environ.get("E2E_SEED", "0"))
+        for trial in range(3):
+            chance = random.Random(seed * 1000 + trial)
+            rank, step = chance.randrange(2), chance.randrange(1, STEPS - 3)
+            folder = self.folder / f"killed_{trial}"
+            job = self.start(folder, ranks=2)
+            self.wait_for_step(job, folder, step)
+            os.kill(process_of_rank("train_brats", folder, rank), signal.SIGKILL)
+            killed = time.monotonic()
+            self.assertNotEqual(job.wait(timeout=60), 0)
+            self.assertLess(time.monotonic() - killed, 10, "the other rank stayed behind")
+            support.run(*self.arguments(folder), ranks=2)
+            for name, content in expected.items():
+                self.assertEqual(self.weights(folder)[name], content, f"{name} after rank {rank} was killed at step {step}")
+            steps = sorted(support.metrics(folder))
+            self.assertEqual(steps, list(range(1, STEPS + 1)))
+
+    def test_usr1_saves_and_ends_with_75_and_goes_on(self):
+        undisturbed = self.folder / "undisturbed"
+        support.run(*self.arguments(undisturbed), ranks=2)
+        folder = self.folder / "stopped"
+        job = self.start(folder, ranks=2)
+        self.wait_for_step(job, folder, 4)
+        os.kill(job.pid, signal.SIGUSR1)  # mpirun forwards it to all ranks
+        self.assertEqual(job.wait(timeout=60), 75)
+        self.assertGreaterEqual(int(support.newest_checkpoint(folder).name[5:]), 4)
+        support.run(*self.arguments(folder), ranks=2)
+        self.assertEqual(self.weights(folder), self.weights(undisturbed))
+
+    def test_other_world_size_goes_on_with_the_same_samples(self):
+        # np 2, batch 1: a global micro-batch of 2, which the checkpoint keeps when one rank goes on alone.  A constant rate,
+        # because the shorter first half would end a schedule earlier.
+        values = {"train.precision": "fp64", "train.schedule.name": "constant"}
+        undisturbed, folder = self.folder / "undisturbed", self.folder / "moved"
+        support.run(*self.arguments(undisturbed), *support.settings(values), ranks=2)
+        support.run(*self.arguments(folder), *support.settings({**values, "train.steps": STEPS // 2}), ranks=2)
+        text = support.run(*self.arguments(folder), *support.settings(values), ranks=1)
+        self.assertIn("world size 1, was 2", text)
+        expected, actual = support.metrics(undisturbed), support.metrics(folder)
+        for step in range(1, STEPS + 1):
+            self.assertEqual(actual[step]["epoch"], expected[step]["epoch"])
+            self.assertAlmostEqual(actual[step]["loss"] / expected[step]["loss"], 1, delta=1e-10)
+
+
+if __name__ == "__main__":
+    support.main()
