@@ -19,19 +19,22 @@ app::ProgramTable table() {
     auto add = options.add_options();
     add("predictions", po::value<std::string>(), "folder of <case>.nii.gz label maps");
     add("references", po::value<std::string>(), "folder with the true label maps, searched in all its folders");
-    add("label-scheme", po::value<std::string>(), "what the label values mean: brats2020, brats2023, msd_brats, brats2013");
+    add("label-scheme", po::value<std::string>(),
+        "what the label values mean: brats2020, brats2023, msd_brats, brats2013");
     add("run", po::value<std::string>(), "instead of predictions: a run, its checkpoints/ or one checkpoint");
     add("data", po::value<std::string>(), "with --run: folder of shards");
     add("split", po::value<std::string>()->default_value("test"), "with --run: train, val or test");
     add("best", po::bool_switch(), "with --run: the checkpoint with the best validation, not the newest");
     add("empty-rule", po::value<std::string>()->default_value("both_empty_is_one"),
         "with --predictions: Dice where the truth is empty, both_empty_is_one or skip");
-    add("output", po::value<std::string>(), "folder for metrics.json and cases.csv (default: beside the predictions or in the run)");
+    add("output", po::value<std::string>(),
+        "folder for metrics.json and cases.csv (default: beside the predictions or in the run)");
     return {"evaluate", "Scores label maps against the truth: Dice a region and case.", options};
 }
 
 std::string text(const app::Arguments& arguments, const char* name) {
-    if (!arguments.count(name)) throw core::UsageError(std::string("--") + name + " is missing; evaluate --help lists the options");
+    if (!arguments.count(name))
+        throw core::UsageError(std::string("--") + name + " is missing; evaluate --help lists the options");
     return arguments[name].as<std::string>();
 }
 
@@ -57,10 +60,9 @@ int main(int argc, char** argv) {
     return app::run_program(argc, argv, table(), [](comm::World& world, const app::Arguments& arguments) {
         const auto result = score(world, arguments);
         world.on_root("writing the figures", [&] {
-            const std::filesystem::path folder =
-                arguments.count("output") ? text(arguments, "output")
-                : arguments.count("run")  ? text(arguments, "run") + "/evaluation"
-                                          : text(arguments, "predictions");
+            const std::filesystem::path folder = arguments.count("output") ? text(arguments, "output")
+                                                 : arguments.count("run")  ? text(arguments, "run") + "/evaluation"
+                                                                           : text(arguments, "predictions");
             std::cout << report::to_text(result);
             report::write_json(folder / "metrics.json", result);
             report::write_csv(folder / "cases.csv", result);

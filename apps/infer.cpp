@@ -29,13 +29,16 @@ int main(int argc, char** argv) {
         if (arguments.count("run") == arguments.count("checkpoint"))
             throw core::UsageError("give either --run or --checkpoint; infer --help lists the options");
         const std::filesystem::path from = arguments[arguments.count("run") ? "run" : "checkpoint"].as<std::string>();
-        const std::filesystem::path input = arguments["input"].as<std::string>(), output = arguments["output"].as<std::string>();
+        const std::filesystem::path input = arguments["input"].as<std::string>(),
+                                    output = arguments["output"].as<std::string>();
         app::settle_threads(world);
         const auto comm = comm::make_communicator(world, {});
         tasks::TrainedSegmentation trained;
-        world.together("loading the model", [&] { trained = tasks::make_predictor(from, arguments["best"].as<bool>(), comm->device()); });
+        world.together("loading the model",
+                       [&] { trained = tasks::make_predictor(from, arguments["best"].as<bool>(), comm->device()); });
         core::log::info("weights of ", trained.checkpoint.string());
-        const bool shards = std::filesystem::exists(input / "dataset.json") && !std::filesystem::exists(input / "imagesTr");
+        const bool shards =
+            std::filesystem::exists(input / "dataset.json") && !std::filesystem::exists(input / "imagesTr");
         const size_t cases = shards ? app::segment_shards(world, input, output, trained)
                                     : app::segment_folder(world, input, output, trained);
         core::log::info(cases, " label maps in ", output.string());

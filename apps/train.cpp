@@ -6,7 +6,8 @@
 
 int main(int argc, char** argv) {
     using namespace vox;
-    const app::ProgramTable table{"train", "Trains the task of a configuration on a data set of shards.", app::training_options()};
+    const app::ProgramTable table{"train", "Trains the task of a configuration on a data set of shards.",
+                                  app::training_options()};
     return app::run_program(argc, argv, table, [](comm::World& world, const app::Arguments& arguments) {
         if (arguments["list-keys"].as<bool>()) {
             if (world.is_root()) std::cout << app::keys_as_markdown();

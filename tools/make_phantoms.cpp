@@ -17,12 +17,12 @@ vox::app::ProgramTable table() {
                                  "Makes four-modality brains with tumours as NIfTI files, to train and try on. "
                                  "The same seed makes the same files.",
                                  options::options_description("Options")};
-    table.options.add_options()
-        ("layout", options::value<std::string>()->default_value("brats"), "names and label values of the files: brats")
-        ("cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")
-        ("size", options::value<int64_t>()->default_value(64), "voxels along each axis, 32 to 512")
-        ("seed", options::value<uint64_t>()->default_value(0), "another seed makes other brains")
-        ("output", options::value<std::string>()->required(), "folder to write to; made where it is absent");
+    table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
+                                "names and label values of the files: brats")(
+        "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")(
+        "size", options::value<int64_t>()->default_value(64), "voxels along each axis, 32 to 512")(
+        "seed", options::value<uint64_t>()->default_value(0), "another seed makes other brains")(
+        "output", options::value<std::string>()->required(), "folder to write to; made where it is absent");
     return table;
 }
 

@@ -13,13 +13,14 @@ namespace options = boost::program_options;
 using vox::core::ExitCode;
 
 vox::app::ProgramTable table() {
-    vox::app::ProgramTable table{"voxelwise_baseline",
-                                 "Fits the best classifier of single voxels' four intensities and prints its Dice on other cases.",
-                                 options::options_description("Options")};
-    table.options.add_options()
-        ("train", options::value<std::string>()->required(), "folder of BraTS case folders to fit on")
-        ("test", options::value<std::string>()->required(), "folder of BraTS case folders to measure on")
-        ("label-scheme", options::value<std::string>()->default_value("brats2020"), "what label values mean");
+    vox::app::ProgramTable table{
+        "voxelwise_baseline",
+        "Fits the best classifier of single voxels' four intensities and prints its Dice on other cases.",
+        options::options_description("Options")};
+    table.options.add_options()("train", options::value<std::string>()->required(),
+                                "folder of BraTS case folders to fit on")(
+        "test", options::value<std::string>()->required(), "folder of BraTS case folders to measure on")(
+        "label-scheme", options::value<std::string>()->default_value("brats2020"), "what label values mean");
     return table;
 }
 

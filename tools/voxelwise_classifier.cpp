@@ -41,7 +41,8 @@ VoxelTable read_case(const fs::path& folder) {
     std::vector<bool> body(label.size(), false);
     for (size_t c = 0; c < 4; ++c) {
         images[c] = data::read_nifti(file(modalities[c])).scaled();
-        if (images[c].size() != label.size()) throw DataError(core::concat(file(modalities[c]).string(), ": another size than its label"));
+        if (images[c].size() != label.size())
+            throw DataError(core::concat(file(modalities[c]).string(), ": another size than its label"));
         for (size_t at = 0; at < label.size(); ++at) body[at] = body[at] || images[c][at] != 0;
         normalise(images[c]);
     }
@@ -120,7 +121,8 @@ void VoxelwiseClassifier::fit_region(const std::vector<VoxelTable>& training, co
 
     const auto smooth_positives = smoothed(positives, bins_), smooth_counts = smoothed(counts, bins_);
     std::vector<double> posterior(counts.size());
-    for (size_t bin = 0; bin < counts.size(); ++bin) posterior[bin] = smooth_positives[bin] / std::max(smooth_counts[bin], 1e-12);
+    for (size_t bin = 0; bin < counts.size(); ++bin)
+        posterior[bin] = smooth_positives[bin] / std::max(smooth_counts[bin], 1e-12);
 
     // Taking bins in order of their posterior tries every threshold; the best prefix is the answer.
     std::vector<size_t> order(counts.size());

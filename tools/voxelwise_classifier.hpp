@@ -32,7 +32,8 @@ public:
 private:
     static constexpr size_t bins_ = 16;
     size_t bin_of(const std::array<float, 4>& intensities) const;
-    void fit_region(const std::vector<VoxelTable>& training, const data::Region& region, const std::vector<double>& counts);
+    void fit_region(const std::vector<VoxelTable>& training, const data::Region& region,
+                    const std::vector<double>& counts);
 
     std::array<std::vector<float>, 4> edges_;
     std::vector<data::Region> regions_;

@@ -33,7 +33,8 @@ std::string nifti_stem(const fs::path& file) {
 }
 
 std::map<std::string, fs::path> reference_files(const fs::path& folder) {
-    if (!fs::is_directory(folder)) throw DataError(concat("the references folder ", folder.string(), " does not exist"));
+    if (!fs::is_directory(folder))
+        throw DataError(concat("the references folder ", folder.string(), " does not exist"));
     std::map<std::string, fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
         std::string stem = nifti_stem(entry.path());
@@ -42,7 +43,8 @@ std::map<std::string, fs::path> reference_files(const fs::path& folder) {
         }
         if (stem.empty()) continue;
         if (!files.emplace(stem, entry.path()).second)
-            throw DataError(concat("two references for case ", stem, ": ", files[stem].string(), " and ", entry.path().string()));
+            throw DataError(
+                concat("two references for case ", stem, ": ", files[stem].string(), " and ", entry.path().string()));
     }
     return files;
 }
@@ -55,11 +57,13 @@ void check_same_grid(const data::NiftiImage& a, const data::NiftiImage& b, const
     for (size_t row = 0; row < 3; ++row)
         for (size_t column = 0; column < 4; ++column)
             if (std::abs(left[row][column] - right[row][column]) > 1e-3)
-                throw DataError(concat("case ", id, ": prediction and reference do not lie on the same grid (affines differ)"));
+                throw DataError(
+                    concat("case ", id, ": prediction and reference do not lie on the same grid (affines differ)"));
 }
 
 /// [D,H,W] of the file's own axes; checked against the scheme.
-std::vector<uint8_t> labels_of(const data::NiftiImage& image, const data::LabelScheme& scheme, const std::string& what) {
+std::vector<uint8_t> labels_of(const data::NiftiImage& image, const data::LabelScheme& scheme,
+                               const std::string& what) {
     auto values = data::label_values(image);
     const std::set<uint8_t> found(values.begin(), values.end());
     for (const uint8_t value : found)
@@ -90,14 +94,16 @@ report::FiguresTable empty_table(const data::LabelScheme& scheme, metrics::Empty
 
 std::vector<double> dice_of(const at::Tensor& predicted, const at::Tensor& truth, const data::LabelScheme& scheme,
                             metrics::EmptyRule rule) {
-    return with_mean(metrics::dice_per_channel(infer::region_masks(predicted, scheme), infer::region_masks(truth, scheme), rule));
+    return with_mean(
+        metrics::dice_per_channel(infer::region_masks(predicted, scheme), infer::region_masks(truth, scheme), rule));
 }
 
 }  // namespace
 
-report::FiguresTable evaluate_files(const fs::path& predictions, const fs::path& references, const data::LabelScheme& scheme,
-                                    metrics::EmptyRule rule) {
-    if (!fs::is_directory(predictions)) throw DataError(concat("the predictions folder ", predictions.string(), " does not exist"));
+report::FiguresTable evaluate_files(const fs::path& predictions, const fs::path& references,
+                                    const data::LabelScheme& scheme, metrics::EmptyRule rule) {
+    if (!fs::is_directory(predictions))
+        throw DataError(concat("the predictions folder ", predictions.string(), " does not exist"));
     const auto truths = reference_files(references);
     auto table = empty_table(scheme, rule);
     std::map<std::string, fs::path> files;
@@ -106,7 +112,8 @@ report::FiguresTable evaluate_files(const fs::path& predictions, const fs::path&
     if (files.empty()) throw DataError(concat(predictions.string(), " holds no .nii or .nii.gz file"));
     for (const auto& [id, file] : files) {
         const auto truth_file = truths.find(id);
-        if (truth_file == truths.end()) throw DataError(concat("no reference for case ", id, " below ", references.string()));
+        if (truth_file == truths.end())
+            throw DataError(concat("no reference for case ", id, " below ", references.string()));
         const auto predicted_image = data::read_nifti(file), truth_image = data::read_nifti(truth_file->second);
         check_same_grid(predicted_image, truth_image, id);
         auto predicted = labels_of(predicted_image, scheme, file.string());
@@ -127,7 +134,8 @@ report::FiguresTable evaluate_run(comm::World& world, const fs::path& run, bool 
     world.together("opening run and shards", [&] {
         trained = tasks::make_predictor(run, best, device);
         reader = std::make_unique<data::ShardReader>(shards);
-        if (reader->split(split).empty()) throw DataError(concat("the split '", split, "' of ", shards.string(), " is empty"));
+        if (reader->split(split).empty())
+            throw DataError(concat("the split '", split, "' of ", shards.string(), " is empty"));
         if (reader->channel_names() != trained.predictor->facts().channels)
             throw DataError(concat(shards.string(), " has the channels ", core::join(reader->channel_names()),
                                    ", the model was trained on ", core::join(trained.predictor->facts().channels)));
@@ -146,7 +154,8 @@ report::FiguresTable evaluate_run(comm::World& world, const fs::path& run, bool 
     world.together("predicting", [&] {
         for (size_t i = 0; i < cases.size(); ++i) {
             if (owner[i] != world.rank()) continue;
-            const auto sample = data::load_case(*reader, cases[i].index, data::normalisation(trained.config.data.normalisation));
+            const auto sample =
+                data::load_case(*reader, cases[i].index, data::normalisation(trained.config.data.normalisation));
             const auto prediction = trained.predictor->predict(sample);
             std::ranges::copy(dice_of(prediction.label_map, sample.label, scheme, rule),
                               figures.begin() + static_cast<long>(i * table.columns.size()));
@@ -155,7 +164,8 @@ report::FiguresTable evaluate_run(comm::World& world, const fs::path& run, bool 
     figures = world.sum(figures);
     for (size_t i = 0; i < cases.size(); ++i) {
         const auto first = figures.begin() + static_cast<long>(i * table.columns.size());
-        table.rows.push_back({cases[i].id, std::vector<double>(first, first + static_cast<long>(table.columns.size()))});
+        table.rows.push_back(
+            {cases[i].id, std::vector<double>(first, first + static_cast<long>(table.columns.size()))});
     }
     return table;
 }

@@ -10,7 +10,8 @@ std::filesystem::path make_phantom_shards(comm::World& world, const std::filesys
     constexpr uint32_t kCases = 12;
     constexpr int64_t kEdge = 64;
     world.together("making phantoms", [&] {
-        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= kCases; number += static_cast<uint32_t>(world.size()))
+        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= kCases;
+             number += static_cast<uint32_t>(world.size()))
             data::write_brats_phantom(folder / "nifti", number, kEdge, /*seed=*/0);
     });
     data::ConvertOptions options;

@@ -37,7 +37,8 @@ Outcome from_current_exception() {
     } catch (const core::Error& error) {
         return {error.code(), core::concat(error.what(), "  [", core::place(error.where()), "]")};
     } catch (const std::bad_alloc&) {
-        return {ExitCode::internal, "out of host memory: use smaller crops, a smaller batch, or a smaller data.cache_mb"};
+        return {ExitCode::internal,
+                "out of host memory: use smaller crops, a smaller batch, or a smaller data.cache_mb"};
     } catch (const std::exception& error) {
         return {ExitCode::internal, core::concat("internal error: ", error.what())};
     }

@@ -32,15 +32,18 @@ options::options_description training_options() {
     add("config", options::value<std::string>(), "configuration file (.yaml or .json)");
     add("data", options::value<std::string>(), "folder of shards that convert_dataset wrote");
     add("run", options::value<std::string>(), "folder that the run writes into, and goes on from");
-    add("set", options::value<std::vector<std::string>>()->composing(), "key=value: overrides one key, may be repeated");
+    add("set", options::value<std::vector<std::string>>()->composing(),
+        "key=value: overrides one key, may be repeated");
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
-    add("debug", options::bool_switch(), "ten steps, each logged and each checking that all ranks hold the same weights");
+    add("debug", options::bool_switch(),
+        "ten steps, each logged and each checking that all ranks hold the same weights");
     add("list-keys", options::bool_switch(), "print every configuration key with default and meaning, and end");
     return table;
 }
 
-RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml, const std::string& default_name) {
+RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml,
+                          const std::string& default_name) {
     auto document = arguments.count("config") ? config::Document::load(arguments["config"].as<std::string>())
                                               : config::Document::parse(default_yaml, default_name);
     document.set_from_environment(kNoKeys);

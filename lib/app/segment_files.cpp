@@ -28,14 +28,16 @@ at::Tensor ras_image(const std::vector<data::NamedVolume>& volumes, const data::
     for (size_t c = 0; c < volumes.size(); ++c) {
         const auto& source = volumes[c].image;
         const auto values = source.scaled();
-        const auto ras = data::to_ras(std::as_bytes(std::span(values)), source.size, sizeof(float), data::orientation_of(source.affine()));
+        const auto ras = data::to_ras(std::as_bytes(std::span(values)), source.size, sizeof(float),
+                                      data::orientation_of(source.affine()));
         std::memcpy(image[static_cast<int64_t>(c)].data_ptr<float>(), ras.data(), ras.size());
     }
     return image;
 }
 
 /// The label map [D,H,W] in RAS on the grid of a source file.
-data::NiftiImage on_source_grid(const at::Tensor& label_map, const core::Index3& size, const data::NiftiGeometry& geometry) {
+data::NiftiImage on_source_grid(const at::Tensor& label_map, const core::Index3& size,
+                                const data::NiftiGeometry& geometry) {
     data::NiftiImage image;
     image.size = size;
     image.type = data::VoxelType::uint8;
@@ -95,14 +97,16 @@ void segment_case(const SegmentCase& input, tasks::TrainedSegmentation& trained,
     }
     const data::CaseInfo* infos[] = {&info};
     const auto method = data::normalisation(trained.config.data.normalisation);
-    const data::Sample sample{&info, data::normalise(ras_image(volumes, info).unsqueeze(0), infos, method).squeeze(0), {}};
+    const data::Sample sample{
+        &info, data::normalise(ras_image(volumes, info).unsqueeze(0), infos, method).squeeze(0), {}};
     const auto prediction = trained.predictor->predict(sample);
     const auto& first = volumes.front().image;
     data::write_nifti(output_file, on_source_grid(prediction.label_map, first.size, first.geometry));
     core::log::info("segmented ", input.id);
 }
 
-size_t segment_folder(comm::World& world, const fs::path& input, const fs::path& output, tasks::TrainedSegmentation& trained) {
+size_t segment_folder(comm::World& world, const fs::path& input, const fs::path& output,
+                      tasks::TrainedSegmentation& trained) {
     std::vector<SegmentCase> cases;
     world.together("listing cases", [&] { cases = list_cases(input, trained.predictor->facts().channels); });
     world.on_root("making the output folder", [&] { make_output(output); });
@@ -113,7 +117,8 @@ size_t segment_folder(comm::World& world, const fs::path& input, const fs::path&
     return cases.size();
 }
 
-size_t segment_shards(comm::World& world, const fs::path& shards, const fs::path& output, tasks::TrainedSegmentation& trained) {
+size_t segment_shards(comm::World& world, const fs::path& shards, const fs::path& output,
+                      tasks::TrainedSegmentation& trained) {
     std::unique_ptr<data::ShardReader> reader;
     world.together("opening shards", [&] { reader = std::make_unique<data::ShardReader>(shards); });
     world.on_root("making the output folder", [&] { make_output(output); });
@@ -124,7 +129,8 @@ size_t segment_shards(comm::World& world, const fs::path& shards, const fs::path
             const auto sample = data::load_case(*reader, i, method);
             const auto& source = sample.info->sources.front();
             const auto prediction = trained.predictor->predict(sample);
-            data::write_nifti(output / (sample.info->id + ".nii.gz"), on_source_grid(prediction.label_map, source.size, source.geometry));
+            data::write_nifti(output / (sample.info->id + ".nii.gz"),
+                              on_source_grid(prediction.label_map, source.size, source.geometry));
             core::log::info("segmented ", sample.info->id);
         }
     });

@@ -15,7 +15,8 @@ struct SegmentCase {
     std::string id;
     std::vector<std::pair<std::string, std::filesystem::path>> channels;  // name and file, in the model's order
 };
-void segment_case(const SegmentCase& input, tasks::TrainedSegmentation& trained, const std::filesystem::path& output_file);
+void segment_case(const SegmentCase& input, tasks::TrainedSegmentation& trained,
+                  const std::filesystem::path& output_file);
 
 /// All ranks, each its share: every case of a folder in the BraTS layout, or with a folder a case whose files carry the model's
 /// channel names; <case>.nii.gz into `output`.  Returns how many.

@@ -25,18 +25,21 @@ void print_arithmetic(const train::RunRecord& record, const RunConfig& config, c
     for (const auto& parameter : task.model().parameters()) parameters += parameter.numel();
     const int64_t steps_per_epoch = task.train_data().steps_per_epoch(config.train.accumulation);
     core::log::info(config.task.model.name, ": ", parameters, " parameters");
-    core::log::info("effective batch ", record.global_micro_batch * config.train.accumulation, " = ", record.global_micro_batch,
-                    " items a micro-batch over ", comm.size(), " ranks x ", config.train.accumulation, " accumulated");
+    core::log::info("effective batch ", record.global_micro_batch * config.train.accumulation, " = ",
+                    record.global_micro_batch, " items a micro-batch over ", comm.size(), " ranks x ",
+                    config.train.accumulation, " accumulated");
     core::log::info(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",
-                    task.validation_cases().size(), " validation cases; ", comm.backend(), " on ", comm.device().str(), ", ",
-                    record.threads_per_rank, " threads a rank");
+                    task.validation_cases().size(), " validation cases; ", comm.backend(), " on ", comm.device().str(),
+                    ", ", record.threads_per_rank, " threads a rank");
 }
 
 }  // namespace
 
 OpenRun open_run(comm::World& world, const RunConfig& config) {
-    if (config.shards.empty()) throw core::UsageError("--data is missing: the folder of shards that convert_dataset wrote");
-    if (config.run.empty() && !config.dry_run) throw core::UsageError("--run is missing: the folder that the run writes into");
+    if (config.shards.empty())
+        throw core::UsageError("--data is missing: the folder of shards that convert_dataset wrote");
+    if (config.run.empty() && !config.dry_run)
+        throw core::UsageError("--run is missing: the folder that the run writes into");
     OpenRun open;
     open.record.paths.root = config.run;
     open.record.resolved_config = config.resolved_yaml;
@@ -67,8 +70,9 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
 core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     const auto run = open_run(world, config);
     const auto comm = comm::make_communicator(world, config.comm);
-    const auto dtype = train::resolve_precision(config.train.precision, comm->device()) == train::Precision::fp64 ? at::kDouble
-                                                                                                                  : at::kFloat;
+    const auto dtype = train::resolve_precision(config.train.precision, comm->device()) == train::Precision::fp64
+                           ? at::kDouble
+                           : at::kFloat;
     const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
     std::unique_ptr<train::Task> task;
     world.together("opening the data set", [&] {

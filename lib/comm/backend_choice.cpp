@@ -9,8 +9,8 @@
 namespace vox::comm {
 namespace {
 
-using core::ConfigError;
 using core::concat;
+using core::ConfigError;
 
 /// Why not every rank has a GPU at all; empty where it has.
 std::string without_gpu(const std::vector<RankFacts>& ranks) {
@@ -61,10 +61,12 @@ BackendChoice choose_backend(const Options& options, const std::vector<RankFacts
 
     const std::string no_nccl = options.device == "cpu" ? "comm.device is cpu" : !on_gpu ? no_gpu : shared_gpu(ranks);
     if (options.backend == "nccl" && !no_nccl.empty()) {
-        throw ConfigError(concat("comm.backend is nccl, but ", no_nccl, ".  Start one rank per GPU, or use backend: auto"));
+        throw ConfigError(
+            concat("comm.backend is nccl, but ", no_nccl, ".  Start one rank per GPU, or use backend: auto"));
     }
     if (options.backend == "local" && ranks.size() > 1) {
-        throw ConfigError(concat("comm.backend is local, but there are ", ranks.size(), " ranks: they would train apart"));
+        throw ConfigError(
+            concat("comm.backend is local, but there are ", ranks.size(), " ranks: they would train apart"));
     }
     if (options.backend != "auto") {
         choice.backend = options.backend;

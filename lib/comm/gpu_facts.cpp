@@ -17,8 +17,8 @@ std::string gpu_uuid(int index) {
     cudaDeviceProp properties{};
     const cudaError_t result = cudaGetDeviceProperties(&properties, index);
     if (result != cudaSuccess) {
-        throw core::ConfigError(core::concat("cannot ask GPU ", index, " for its identity: ", cudaGetErrorString(result),
-                                             ".  Check nvidia-smi, or use device: cpu."));
+        throw core::ConfigError(core::concat("cannot ask GPU ", index, " for its identity: ",
+                                             cudaGetErrorString(result), ".  Check nvidia-smi, or use device: cpu."));
     }
     std::string text = "GPU-";
     for (const char byte : properties.uuid.bytes) {

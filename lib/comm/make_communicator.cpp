@@ -37,8 +37,8 @@ std::vector<RankFacts> facts_of_all(World& world) {
 
 std::unique_ptr<Communicator> make_communicator(World& world, const Options& options) {
     const BackendChoice choice = choose_backend(options, facts_of_all(world), world.rank());
-    core::log::info("communication: ", choice.backend, " on ", choice.device.is_cpu() ? "CPUs" : "GPUs", ", ", world.size(),
-                    world.size() == 1 ? " rank (" : " ranks (", choice.reason, ")");
+    core::log::info("communication: ", choice.backend, " on ", choice.device.is_cpu() ? "CPUs" : "GPUs", ", ",
+                    world.size(), world.size() == 1 ? " rank (" : " ranks (", choice.reason, ")");
     if (!choice.device.is_cpu()) c10::cuda::set_device(choice.device.index());
     std::unique_ptr<Communicator> made;
     world.together("starting communication", [&] {

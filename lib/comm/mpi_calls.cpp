@@ -96,9 +96,10 @@ void Backoff::pause() {
 }
 
 void throw_timeout(std::string_view what, double seconds) {
-    throw core::PeerError(core::concat(who_am_i(), ": ", what, " did not end within ", core::human_seconds(seconds),
-                                       ".  Another rank died, hangs, or never came to this collective: look at the last "
-                                       "lines of every rank; comm.timeout_s sets the limit."));
+    throw core::PeerError(
+        core::concat(who_am_i(), ": ", what, " did not end within ", core::human_seconds(seconds),
+                     ".  Another rank died, hangs, or never came to this collective: look at the last "
+                     "lines of every rank; comm.timeout_s sets the limit."));
 }
 
 }  // namespace vox::comm

@@ -166,7 +166,8 @@ at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
     const auto staged = stage(tensor.contiguous(), false);
     std::vector<int64_t> sizes = tensor.sizes().vec();
     sizes[0] *= size_;
-    const auto all = std::make_shared<at::Tensor>(at::empty(sizes, staged->host.options().pinned_memory(staged->copied())));
+    const auto all =
+        std::make_shared<at::Tensor>(at::empty(sizes, staged->host.options().pinned_memory(staged->copied())));
     auto gathered = collective("all_gather", staged->bytes() * size_);
     gathered->calls.keep(staged);
     gathered->calls.keep(all);

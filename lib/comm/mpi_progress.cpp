@@ -141,8 +141,9 @@ void MpiProgress::end(const std::shared_ptr<Collective>& collective, std::except
 
 void MpiProgress::refuse_if_broken() {
     if (!broken()) return;
-    throw core::PeerError(core::concat(who_am_i(), ": an earlier collective of this communicator failed; ranks are out of "
-                                                   "step and the job has to end."));
+    throw core::PeerError(core::concat(who_am_i(),
+                                       ": an earlier collective of this communicator failed; ranks are out of "
+                                       "step and the job has to end."));
 }
 
 }  // namespace vox::comm

@@ -22,10 +22,10 @@ struct Collective {
     std::string name;                      // for messages: "all_reduce_sum #12 of 4.2 MiB"
     std::function<bool()> data_ready;      // true once the input lies in host memory
     std::function<void(MpiCalls&)> start;  // makes the MPI calls
-    MpiCalls calls;                        // touched by the progress thread only, or by the caller where it runs inline
+    MpiCalls calls;  // touched by the progress thread only, or by the caller where it runs inline
 
     bool started = false;
-    bool ended = false;        // guarded by MpiProgress::mutex_
+    bool ended = false;  // guarded by MpiProgress::mutex_
     std::exception_ptr error;  // guarded likewise
 };
 

@@ -26,7 +26,8 @@ bool started_by_launcher() {
 void refuse_lonely_tasks(int size) {
     const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
     if (size > 1 || tasks == nullptr || std::atoi(tasks) <= 1 || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
-    throw core::ConfigError(core::concat("srun started ", tasks, " tasks, but MPI sees one rank.  Start with "
+    throw core::ConfigError(core::concat("srun started ", tasks,
+                                         " tasks, but MPI sees one rank.  Start with "
                                          "'srun --mpi=pmix' (see 'srun --mpi=list'), or with mpirun inside the job."));
 }
 
@@ -45,8 +46,9 @@ MpiSession::MpiSession(int& argc, char**& argv) : exceptions_(std::uncaught_exce
     mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
     core::log::set_rank(rank, size);
     if (provided < MPI_THREAD_MULTIPLE) {
-        throw core::ConfigError("this MPI has no MPI_THREAD_MULTIPLE, which communication beside computation needs.  Use an "
-                                "Open MPI built with thread support (Debian's and Ubuntu's are).");
+        throw core::ConfigError(
+            "this MPI has no MPI_THREAD_MULTIPLE, which communication beside computation needs.  Use an "
+            "Open MPI built with thread support (Debian's and Ubuntu's are).");
     }
     refuse_lonely_tasks(size);
 }

@@ -93,8 +93,8 @@ std::unique_ptr<Work> NcclCommunicator::all_reduce_sum_async(const at::Tensor& t
     check_summable(tensor, "all_reduce_sum");
     check_here(tensor, "all_reduce_sum");
     return launch("all_reduce_sum", {tensor}, [&](ncclComm_t comm, cudaStream_t stream) {
-        return ncclAllReduce(tensor.data_ptr(), tensor.data_ptr(), tensor.numel(), nccl_type(tensor.scalar_type()), ncclSum,
-                             comm, stream);
+        return ncclAllReduce(tensor.data_ptr(), tensor.data_ptr(), tensor.numel(), nccl_type(tensor.scalar_type()),
+                             ncclSum, comm, stream);
     });
 }
 
@@ -109,8 +109,8 @@ at::Tensor NcclCommunicator::reduce_scatter_sum(const at::Tensor& input) {
     sizes[0] /= size_;
     const at::Tensor slice = at::empty(sizes, rows.options());
     launch("reduce_scatter_sum", {rows, slice}, [&](ncclComm_t comm, cudaStream_t stream) {
-        return ncclReduceScatter(rows.data_ptr(), slice.data_ptr(), slice.numel(), nccl_type(rows.scalar_type()), ncclSum,
-                                 comm, stream);
+        return ncclReduceScatter(rows.data_ptr(), slice.data_ptr(), slice.numel(), nccl_type(rows.scalar_type()),
+                                 ncclSum, comm, stream);
     })->wait();
     return slice;
 }

@@ -80,7 +80,8 @@ void NcclLink::settle(ncclResult_t result, const char* name) {
     Backoff backoff;
     while (result == ncclInProgress) {
         if (timeout_s_ > 0 && timer.seconds() > timeout_s_) {
-            fail(core::concat(name, " did not end within ", core::human_seconds(timer.seconds()), "; a rank died, hangs or "
+            fail(core::concat(name, " did not end within ", core::human_seconds(timer.seconds()),
+                              "; a rank died, hangs or "
                               "never came"));
             break;
         }
@@ -132,9 +133,9 @@ void NcclLink::look() {
         const std::string name = watched_.empty() ? "NCCL" : watched_.front().name;
         fail(core::concat(name, " failed: ", reason(asked != ncclSuccess ? asked : state, comm_)));
     } else if (!watched_.empty() && timeout_s_ > 0 && watched_.front().since.seconds() > timeout_s_) {
-        fail(core::concat(watched_.front().name, " did not end within ",
-                          core::human_seconds(watched_.front().since.seconds()),
-                          ".  Another rank died, hangs, or never came to this collective; comm.timeout_s sets the limit."));
+        fail(core::concat(
+            watched_.front().name, " did not end within ", core::human_seconds(watched_.front().since.seconds()),
+            ".  Another rank died, hangs, or never came to this collective; comm.timeout_s sets the limit."));
     }
 }
 

@@ -25,7 +25,8 @@ void check_summable(const at::Tensor& tensor, std::string_view collective) {
         case at::kLong:
         case at::kInt:
         case at::kByte: return;
-        default: check(false, concat(collective, ": cannot sum elements of type ", c10::toString(tensor.scalar_type())));
+        default:
+            check(false, concat(collective, ": cannot sum elements of type ", c10::toString(tensor.scalar_type())));
     }
 }
 

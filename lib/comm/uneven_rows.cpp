@@ -10,7 +10,8 @@ namespace vox::comm {
 
 std::vector<at::Tensor> gather_uneven_rows(Communicator& comm, const at::Tensor& tensor,
                                            const std::function<at::Tensor(const at::Tensor&)>& gather) {
-    const at::Tensor own_rows = at::full({1}, tensor.size(0), at::TensorOptions().dtype(at::kLong).device(tensor.device()));
+    const at::Tensor own_rows =
+        at::full({1}, tensor.size(0), at::TensorOptions().dtype(at::kLong).device(tensor.device()));
     const at::Tensor all_rows = comm.all_gather(own_rows).to(at::kCPU);
     const int64_t* const rows = all_rows.const_data_ptr<int64_t>();
     const int64_t longest = *std::max_element(rows, rows + comm.size());

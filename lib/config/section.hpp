@@ -64,10 +64,10 @@ private:
 
 /// One key as it was read: for `config.yaml` of a run, and for the table of keys.
 struct KeyRecord {
-    std::string path;           // "train.steps"
-    std::string type;           // "integer", "list of numbers", "one of a | b"
+    std::string path;  // "train.steps"
+    std::string type;  // "integer", "list of numbers", "one of a | b"
     std::string default_value;  // as YAML
-    std::string value;          // as YAML, after all overrides
+    std::string value;  // as YAML, after all overrides
     std::string doc;
 };
 

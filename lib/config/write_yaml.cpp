@@ -51,8 +51,7 @@ std::string write_yaml(const std::vector<KeyRecord>& records) {
 }
 
 std::string yaml_text(const std::string& text) {
-    static const std::string kPlain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    static const std::string kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
     const bool plain = !text.empty() && text.find_first_not_of(kPlain) == std::string::npos && text != "true" &&
                        text != "false" && text != "null" && text[0] != '-' && text[0] != '.' &&
                        !(text[0] >= '0' && text[0] <= '9');

@@ -16,7 +16,9 @@ using Double3 = std::array<double, 3>;
 using Affine = std::array<std::array<double, 4>, 4>;
 
 /// Edge length of a voxel along index axis `column`, in mm.
-inline double column_length(const Affine& m, size_t column) { return std::hypot(m[0][column], m[1][column], m[2][column]); }
+inline double column_length(const Affine& m, size_t column) {
+    return std::hypot(m[0][column], m[1][column], m[2][column]);
+}
 
 /// Of the upper left 3x3 part; negative where the voxel axes are left-handed.
 inline double determinant(const Affine& m) {

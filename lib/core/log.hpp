@@ -28,12 +28,20 @@ void status(const std::string& line);
 void write(Level level, const std::string& line);
 
 template <class... Parts>
-void debug(const Parts&... parts) { write(Level::debug, concat(parts...)); }
+void debug(const Parts&... parts) {
+    write(Level::debug, concat(parts...));
+}
 template <class... Parts>
-void info(const Parts&... parts) { write(Level::info, concat(parts...)); }
+void info(const Parts&... parts) {
+    write(Level::info, concat(parts...));
+}
 template <class... Parts>
-void warning(const Parts&... parts) { write(Level::warning, concat(parts...)); }
+void warning(const Parts&... parts) {
+    write(Level::warning, concat(parts...));
+}
 template <class... Parts>
-void error(const Parts&... parts) { write(Level::error, concat(parts...)); }
+void error(const Parts&... parts) {
+    write(Level::error, concat(parts...));
+}
 
 }  // namespace vox::core::log

@@ -13,10 +13,10 @@ namespace vox::data {
 
 /// This rank's contiguous slice of one global micro-batch, on the training device.  It may be empty: image [0,C,D,H,W].
 struct Batch {
-    at::Tensor image;                     // [B,C,D,H,W] float32 (float64 where training is fp64)
-    at::Tensor label;                     // [B,D,H,W] uint8
-    std::vector<ops::RandomKey> keys;     // one an item
-    std::vector<std::string> case_ids;    // one an item
+    at::Tensor image;  // [B,C,D,H,W] float32 (float64 where training is fp64)
+    at::Tensor label;  // [B,D,H,W] uint8
+    std::vector<ops::RandomKey> keys;  // one an item
+    std::vector<std::string> case_ids;  // one an item
     int64_t size() const { return image.defined() ? image.size(0) : 0; }
 };
 

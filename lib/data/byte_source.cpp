@@ -22,7 +22,8 @@ constexpr uint64_t best_deflate_ratio = 1032;
 ByteSource::ByteSource(const std::filesystem::path& file) : file_(file) {
     std::error_code failed;
     if (!std::filesystem::exists(file_, failed)) throw DataError(concat(file_.string(), ": no such file"));
-    if (!std::filesystem::is_regular_file(file_, failed)) throw DataError(concat(file_.string(), ": not a regular file"));
+    if (!std::filesystem::is_regular_file(file_, failed))
+        throw DataError(concat(file_.string(), ": not a regular file"));
     file_bytes_ = std::filesystem::file_size(file_, failed);
     stream_.open(file_, std::ios::binary);
     if (failed || !stream_) throw DataError(concat(file_.string(), ": cannot be opened for reading"));

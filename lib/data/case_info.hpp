@@ -15,7 +15,8 @@ namespace vox::data {
 
 /// Intensity figures of one channel over its non-zero voxels, after slope and intercept (float64 sums).
 struct ChannelStatistics {
-    double mean = 0, standard_deviation = 0;  // population standard deviation (divided by n), as MONAI's NormalizeIntensity
+    double mean = 0,
+           standard_deviation = 0;  // population standard deviation (divided by n), as MONAI's NormalizeIntensity
     double minimum = 0, maximum = 0;
     double p01 = 0, p99 = 0;  // percentiles, linear interpolation as numpy's default
     int64_t voxels = 0;

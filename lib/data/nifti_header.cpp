@@ -89,7 +89,9 @@ struct Fields {
 
 template <class Format>
 void check_magic(const Fields& fields) {
-    const auto is = [&](const auto& text) { return std::memcmp(fields.bytes.data() + Format::magic, text.data(), text.size()) == 0; };
+    const auto is = [&](const auto& text) {
+        return std::memcmp(fields.bytes.data() + Format::magic, text.data(), text.size()) == 0;
+    };
     if (is(Format::magic_text)) return;
     if (is(Format::pair_text)) {
         throw DataError(concat(fields.file.string(), ": header of a .hdr/.img pair; convert it to one .nii file"));
@@ -100,9 +102,12 @@ void check_magic(const Fields& fields) {
 template <class Format>
 void parse_dimensions(const Fields& fields, NiftiHeader& header) {
     using Dim = typename Format::Dim;
-    const auto dim = [&](int64_t index) { return int64_t{fields.get<Dim>(Format::dim + static_cast<size_t>(index) * sizeof(Dim))}; };
+    const auto dim = [&](int64_t index) {
+        return int64_t{fields.get<Dim>(Format::dim + static_cast<size_t>(index) * sizeof(Dim))};
+    };
     const int64_t rank = dim(0);
-    if (rank < 2 || rank > 7) throw DataError(concat(fields.file.string(), ": ", rank, " dimensions; 2 to 7 can be read"));
+    if (rank < 2 || rank > 7)
+        throw DataError(concat(fields.file.string(), ": ", rank, " dimensions; 2 to 7 can be read"));
     header.size = {1, 1, 1};
     for (int64_t axis = 1; axis <= rank; ++axis) {
         const int64_t length = dim(axis);
@@ -118,21 +123,24 @@ template <class Format>
 void parse_type(const Fields& fields, NiftiHeader& header) {
     const auto code = fields.get<int16_t>(Format::datatype);
     const auto bits = fields.get<int16_t>(Format::bitpix);
-    const auto found = std::find_if(type_codes.begin(), type_codes.end(), [&](const TypeCode& t) { return t.code == code; });
+    const auto found =
+        std::find_if(type_codes.begin(), type_codes.end(), [&](const TypeCode& t) { return t.code == code; });
     if (found == type_codes.end()) {
         throw DataError(concat(fields.file.string(), ": datatype ", code,
                                " is not read (complex, RGB, 1-bit and 128-bit voxels are refused)"));
     }
     header.type = found->type;
     if (static_cast<size_t>(bits) != 8 * voxel_bytes(header.type)) {
-        throw DataError(concat(fields.file.string(), ": datatype ", voxel_type_name(header.type), " but bitpix ", bits));
+        throw DataError(
+            concat(fields.file.string(), ": datatype ", voxel_type_name(header.type), " but bitpix ", bits));
     }
 }
 
 template <class Format>
 void parse_offset(const Fields& fields, NiftiHeader& header) {
     const double offset = fields.number<typename Format::Offset>(Format::vox_offset, 0, "vox_offset");
-    if (offset < static_cast<double>(Format::bytes + extension_flag_bytes) || offset > 1e15 || offset != std::floor(offset)) {
+    if (offset < static_cast<double>(Format::bytes + extension_flag_bytes) || offset > 1e15 ||
+        offset != std::floor(offset)) {
         throw DataError(concat(fields.file.string(), ": vox_offset ", offset, " points into the header or nowhere"));
     }
     header.voxel_offset = static_cast<uint64_t>(offset);
@@ -201,7 +209,8 @@ std::vector<std::byte> build(const NiftiImage& image) {
         const double pixdim = axis == 0 ? geometry.qfac : axis <= 3 ? geometry.pixdim_mm[axis - 1] : 0.0;
         put<Real>(bytes, Format::pixdim + axis * sizeof(Real), pixdim);
     }
-    const auto code = std::find_if(type_codes.begin(), type_codes.end(), [&](const TypeCode& t) { return t.type == image.type; });
+    const auto code =
+        std::find_if(type_codes.begin(), type_codes.end(), [&](const TypeCode& t) { return t.type == image.type; });
     put<int16_t>(bytes, Format::datatype, code->code);
     put<int16_t>(bytes, Format::bitpix, 8 * voxel_bytes(image.type));
     put<typename Format::Offset>(bytes, Format::vox_offset, bytes.size());
@@ -230,7 +239,8 @@ size_t nifti_header_bytes(std::span<const std::byte> first_four) {
     int32_t stored = 0;
     std::memcpy(&stored, first_four.data(), sizeof(stored));
     for (const size_t length : {nifti1_header_bytes, nifti2_header_bytes}) {
-        if (stored == static_cast<int32_t>(length) || swapped_bytes(stored) == static_cast<int32_t>(length)) return length;
+        if (stored == static_cast<int32_t>(length) || swapped_bytes(stored) == static_cast<int32_t>(length))
+            return length;
     }
     return 0;
 }

@@ -29,7 +29,8 @@ NiftiHeader read_header(ByteSource& source, const std::filesystem::path& file) {
     std::vector<std::byte> bytes(nifti1_header_bytes);
     read_exactly(source, bytes.data(), bytes.size(), file);
     const size_t length = nifti_header_bytes({bytes.data(), 4});
-    if (length == 0) throw DataError(concat(file.string(), ": not a NIfTI file (header length is neither 348 nor 540)"));
+    if (length == 0)
+        throw DataError(concat(file.string(), ": not a NIfTI file (header length is neither 348 nor 540)"));
     bytes.resize(length);
     read_exactly(source, bytes.data() + nifti1_header_bytes, length - nifti1_header_bytes, file);
     auto header = parse_nifti_header(bytes, file);
@@ -45,7 +46,8 @@ NiftiHeader read_header(ByteSource& source, const std::filesystem::path& file) {
 }
 
 /// Bytes of one volume.  Refuses what cannot be in the file, before any memory is taken for it.
-size_t volume_bytes(const NiftiHeader& header, const ByteSource& source, size_t max_bytes, const std::filesystem::path& file) {
+size_t volume_bytes(const NiftiHeader& header, const ByteSource& source, size_t max_bytes,
+                    const std::filesystem::path& file) {
     if (header.volumes > most_volumes) {
         throw DataError(concat(file.string(), ": ", header.volumes, " volumes; at most ", most_volumes, " are read"));
     }
@@ -86,7 +88,8 @@ void refuse_not_finite(const NiftiImage& image, const std::filesystem::path& fil
     const auto* values = reinterpret_cast<const Real*>(image.voxels.data());
     for (int64_t at = 0; at < image.voxel_count(); ++at) {
         if (std::isfinite(values[at])) continue;
-        const int64_t i = at % image.size[0], j = at / image.size[0] % image.size[1], k = at / (image.size[0] * image.size[1]);
+        const int64_t i = at % image.size[0], j = at / image.size[0] % image.size[1],
+                      k = at / (image.size[0] * image.size[1]);
         throw DataError(concat(file.string(), ": voxel (", i, ", ", j, ", ", k, ") is ",
                                std::isnan(values[at]) ? "NaN" : "infinite", "; replace such voxels before converting"));
     }

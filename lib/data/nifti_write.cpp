@@ -75,8 +75,9 @@ private:
 
 void write_nifti(const std::filesystem::path& file, const NiftiImage& image) {
     const size_t expected = static_cast<size_t>(image.voxel_count()) * voxel_bytes(image.type);
-    core::check(image.voxel_count() > 0 && image.voxels.size() == expected,
-                concat(file.string(), ": ", image.voxels.size(), " bytes of voxels where the size asks for ", expected));
+    core::check(
+        image.voxel_count() > 0 && image.voxels.size() == expected,
+        concat(file.string(), ": ", image.voxels.size(), " bytes of voxels where the size asks for ", expected));
     std::vector<std::byte> header = build_nifti_header(image);
     PendingFile pending(file);
     if (file.extension() == ".gz") {

@@ -54,8 +54,8 @@ void copy_voxels(const std::byte* in, std::byte* out, const Walk& way, bool gath
     }
 }
 
-std::vector<std::byte> reordered(std::span<const std::byte> voxels, const core::Index3& source_size, size_t bytes_per_voxel,
-                                 const Orientation& orientation, bool gather) {
+std::vector<std::byte> reordered(std::span<const std::byte> voxels, const core::Index3& source_size,
+                                 size_t bytes_per_voxel, const Orientation& orientation, bool gather) {
     const auto count = static_cast<size_t>(source_size[0] * source_size[1] * source_size[2]);
     core::check(voxels.size() == count * bytes_per_voxel, "a volume's bytes do not fit its size");
     std::vector<std::byte> out(voxels.size());
@@ -97,7 +97,8 @@ Orientation orientation_of(const core::Affine& affine) {
 std::string orientation_code(const core::Affine& affine) {
     const Orientation orientation = orientation_of(affine);
     std::string code(3, '?');
-    for (size_t a = 0; a < 3; ++a) code[static_cast<size_t>(orientation.axis[a])] = (orientation.flip[a] ? "LPI" : "RAS")[a];
+    for (size_t a = 0; a < 3; ++a)
+        code[static_cast<size_t>(orientation.axis[a])] = (orientation.flip[a] ? "LPI" : "RAS")[a];
     return code;
 }
 
@@ -107,7 +108,8 @@ core::Index3 oriented_size(const core::Index3& source_size, const Orientation& o
     return size;
 }
 
-core::Affine oriented_affine(const core::Affine& affine, const core::Index3& source_size, const Orientation& orientation) {
+core::Affine oriented_affine(const core::Affine& affine, const core::Index3& source_size,
+                             const Orientation& orientation) {
     core::Affine result = affine;
     for (size_t row = 0; row < 3; ++row) {
         for (size_t a = 0; a < 3; ++a) {
@@ -120,13 +122,13 @@ core::Affine oriented_affine(const core::Affine& affine, const core::Index3& sou
     return result;
 }
 
-std::vector<std::byte> to_ras(std::span<const std::byte> voxels, const core::Index3& source_size, size_t bytes_per_voxel,
-                              const Orientation& orientation) {
+std::vector<std::byte> to_ras(std::span<const std::byte> voxels, const core::Index3& source_size,
+                              size_t bytes_per_voxel, const Orientation& orientation) {
     return reordered(voxels, source_size, bytes_per_voxel, orientation, true);
 }
 
-std::vector<std::byte> from_ras(std::span<const std::byte> voxels, const core::Index3& source_size, size_t bytes_per_voxel,
-                                const Orientation& orientation) {
+std::vector<std::byte> from_ras(std::span<const std::byte> voxels, const core::Index3& source_size,
+                                size_t bytes_per_voxel, const Orientation& orientation) {
     return reordered(voxels, source_size, bytes_per_voxel, orientation, false);
 }
 

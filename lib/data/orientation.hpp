@@ -28,13 +28,14 @@ std::string orientation_code(const core::Affine& affine);
 
 /// Size (R, A, S axes) and affine of the grid after reorientation.
 core::Index3 oriented_size(const core::Index3& source_size, const Orientation& orientation);
-core::Affine oriented_affine(const core::Affine& affine, const core::Index3& source_size, const Orientation& orientation);
+core::Affine oriented_affine(const core::Affine& affine, const core::Index3& source_size,
+                             const Orientation& orientation);
 
 /// Moves voxels of `bytes_per_voxel` bytes from the source grid (i fastest) to [D,H,W] = [S,A,R] order (R fastest), and back.
-std::vector<std::byte> to_ras(std::span<const std::byte> voxels, const core::Index3& source_size, size_t bytes_per_voxel,
-                              const Orientation& orientation);
-std::vector<std::byte> from_ras(std::span<const std::byte> voxels, const core::Index3& source_size, size_t bytes_per_voxel,
-                                const Orientation& orientation);
+std::vector<std::byte> to_ras(std::span<const std::byte> voxels, const core::Index3& source_size,
+                              size_t bytes_per_voxel, const Orientation& orientation);
+std::vector<std::byte> from_ras(std::span<const std::byte> voxels, const core::Index3& source_size,
+                                size_t bytes_per_voxel, const Orientation& orientation);
 
 /// Voxel edge lengths in mm along [D,H,W] of a RAS affine.
 core::Double3 spacing_dhw(const core::Affine& ras_affine);

@@ -19,13 +19,13 @@ namespace {
 // the rim on purpose: only their surroundings tell them apart.
 constexpr std::array<std::array<double, 4>, 7> contrasts{{
     // t1   t1ce    t2   flair
-    {0.0, 0.0, 0.0, 0.0},     // white
-    {-0.3, -0.3, 0.3, 0.3},   // grey
-    {-0.7, -0.7, 1.0, 1.0},   // fluid
-    {-0.2, 1.3, 0.8, 0.8},    // vessel
-    {-0.7, -0.7, 1.0, 1.0},   // oedema
-    {-0.2, 1.3, 0.8, 0.8},    // rim
-    {-1.2, -1.0, 1.2, 0.1},   // necrosis
+    {0.0, 0.0, 0.0, 0.0},  // white
+    {-0.3, -0.3, 0.3, 0.3},  // grey
+    {-0.7, -0.7, 1.0, 1.0},  // fluid
+    {-0.2, 1.3, 0.8, 0.8},  // vessel
+    {-0.7, -0.7, 1.0, 1.0},  // oedema
+    {-0.2, 1.3, 0.8, 0.8},  // rim
+    {-1.2, -1.0, 1.2, 0.1},  // necrosis
 }};
 constexpr double white_matter = 600, contrast_unit = 100, noise_units = 0.7;
 constexpr std::array<const char*, 4> modalities{"t1", "t1ce", "t2", "flair"};
@@ -90,7 +90,8 @@ PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edg
     const ops::RandomKey key{.seed = seed, .position = case_number};
     const auto tissues = phantom_tissues(key, edge);
     PhantomNumbers bias_numbers(key, PhantomPart::bias);
-    const std::array<Scanner, 4> scanners{Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers)};
+    const std::array<Scanner, 4> scanners{Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers),
+                                          Scanner(bias_numbers)};
 
     PhantomBrain brain;
     brain.size = {edge, edge, edge};
@@ -106,7 +107,8 @@ PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edg
         const auto noise = voxel_noise(key, at);
         const auto& contrast = contrasts[static_cast<size_t>(tissues[at]) - 1];
         for (size_t c = 0; c < 4; ++c) {
-            const double value = scanners[c].at(p) * (white_matter + contrast_unit * (contrast[c] + noise_units * noise[c]));
+            const double value =
+                scanners[c].at(p) * (white_matter + contrast_unit * (contrast[c] + noise_units * noise[c]));
             brain.images[c][at] = static_cast<int16_t>(std::clamp(std::lround(value), 1L, 32767L));  // 0 is outside
         }
     }

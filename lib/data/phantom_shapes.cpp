@@ -27,8 +27,13 @@ Double3 direction(PhantomNumbers& numbers) {
 class Anatomy {
 public:
     Anatomy(const RandomKey& key, int64_t edge)
-        : brain_(key, PhantomPart::brain), ventricles_(key, PhantomPart::ventricles), sulci_(key, PhantomPart::sulci),
-          outline_(brain_, 1.5), cortex_(brain_, 3.0), horns_(ventricles_, 2.0), folds_(sulci_, 2.5),
+        : brain_(key, PhantomPart::brain),
+          ventricles_(key, PhantomPart::ventricles),
+          sulci_(key, PhantomPart::sulci),
+          outline_(brain_, 1.5),
+          cortex_(brain_, 3.0),
+          horns_(ventricles_, 2.0),
+          folds_(sulci_, 2.5),
           fold_width_(2.6 / static_cast<double>(edge)) {
         for (size_t axis = 0; axis < 3; ++axis) radii_[axis] = brain_.uniform(0.95, 1.05) * mean_radii[axis];
         gap_ = ventricles_.uniform(0.13, 0.18);
@@ -39,7 +44,8 @@ public:
         const double depth = ellipsoid(p, {0, 0, 0}, radii_) * (1 + 0.03 * outline_.at(p));
         if (depth > 1) return Tissue::outside;
         const double side = p[0] < 0 ? -gap_ : gap_;
-        if (ellipsoid(p, {side, 0.02, 0.08}, {width_, 0.36, 0.18}) * (1 + 0.12 * horns_.at(p)) < 1) return Tissue::fluid;
+        if (ellipsoid(p, {side, 0.02, 0.08}, {width_, 0.36, 0.18}) * (1 + 0.12 * horns_.at(p)) < 1)
+            return Tissue::fluid;
         // A level set of a smooth field is a sheet; its slope of about pi * waves makes the sheet this many voxels thick.
         if (depth > 0.72 && std::abs(folds_.at(p)) < fold_width_ * 2.5 * std::numbers::pi) return Tissue::fluid;
         return depth * (1 + 0.06 * cortex_.at(p)) > 0.78 ? Tissue::grey : Tissue::white;

@@ -30,7 +30,8 @@ at::Tensor compose_labels(const at::Tensor& probabilities, const data::LabelSche
         if (!active[step.region]) continue;
         auto inside = likely[static_cast<int64_t>(step.region)].clone();
         for (size_t k = 0; k < regions.size(); ++k) {
-            if (active[k] && is_around(regions[k], regions[step.region])) inside.logical_and_(likely[static_cast<int64_t>(k)]);
+            if (active[k] && is_around(regions[k], regions[step.region]))
+                inside.logical_and_(likely[static_cast<int64_t>(k)]);
         }
         label.masked_fill_(inside, step.value);
     }

@@ -13,7 +13,8 @@ namespace vox::infer {
 /// painted in data::paint_order.
 /// probabilities [K,D,H,W], K = regions of the scheme; `active[k]` false leaves region k out altogether (nobody trained it)
 /// -> [D,H,W] uint8 on the same device.  Throws InternalError where K, `active` and the scheme differ.
-at::Tensor compose_labels(const at::Tensor& probabilities, const data::LabelScheme& scheme, const std::vector<bool>& active);
+at::Tensor compose_labels(const at::Tensor& probabilities, const data::LabelScheme& scheme,
+                          const std::vector<bool>& active);
 
 /// The way back, for truth and metrics: label [D,H,W] or [B,D,H,W] of any integer type -> bool masks [K,D,H,W] or
 /// [B,K,D,H,W], true where the value is one of region k's.

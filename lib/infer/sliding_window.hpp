@@ -30,7 +30,8 @@ at::Tensor sliding_window(const at::Tensor& volume, const Network& network, cons
                           const SlidingWindowDevices& devices = {});
 
 /// The first voxel (D,H,W) of every window of a volume of this size (not smaller than the window), first axis slowest.
-std::vector<std::array<int64_t, 3>> window_starts(const std::array<int64_t, 3>& size, const SlidingWindowOptions& options);
+std::vector<std::array<int64_t, 3>> window_starts(const std::array<int64_t, 3>& size,
+                                                  const SlidingWindowOptions& options);
 
 /// The weight of each voxel of a window, [d,h,w] on the host: 1, or a Gaussian around its centre that is nowhere below
 /// 0.001.  Double precision.

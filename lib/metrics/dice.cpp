@@ -10,8 +10,7 @@
 namespace vox::metrics {
 
 std::string_view describe(EmptyRule rule) {
-    return rule == EmptyRule::skip ? "empty truth: left out"
-                                   : "empty truth: 1 if the prediction is empty too, else 0";
+    return rule == EmptyRule::skip ? "empty truth: left out" : "empty truth: 1 if the prediction is empty too, else 0";
 }
 
 EmptyRule empty_rule(const std::string& name) {

@@ -23,7 +23,7 @@ void launch_channel_sums(const Number* a, const Number* x, const double* referen
 
 /// GPU: as channel_affine, with `coefficients` `[4,C]`.  `a` may be null.
 template <class Number>
-void launch_channel_affine(const Number* a, const Number* x, const double* coefficients, Number* out, ChannelShape shape,
-                           void* cuda_stream);
+void launch_channel_affine(const Number* a, const Number* x, const double* coefficients, Number* out,
+                           ChannelShape shape, void* cuda_stream);
 
 }  // namespace vox::nn

@@ -73,8 +73,8 @@ void sums_on_cpu(const Number* a, const Number* x, const double* reference, doub
 
 // `step` walks the coefficients along with the elements: 0 within one channel, 1 across channels.
 template <bool has_a, class Number, class Compute>
-void affine_row(const Number* a, const Number* x, const Compute* coefficients, int64_t channels, int64_t step, Number* out,
-                int64_t count) {
+void affine_row(const Number* a, const Number* x, const Compute* coefficients, int64_t channels, int64_t step,
+                Number* out, int64_t count) {
     const Compute* const slope_a = coefficients;
     const Compute* const center = coefficients + channels;
     const Compute* const slope_x = coefficients + 2 * channels;
@@ -91,7 +91,8 @@ template <bool has_a, class Number>
 void affine_on_cpu(const Number* a, const Number* x, const double* coefficients, Number* out, ChannelShape shape) {
     using Compute = std::conditional_t<std::is_same_v<Number, double>, double, float>;
     std::vector<Compute> narrow(4 * shape.channels);
-    std::transform(coefficients, coefficients + narrow.size(), narrow.begin(), [](double c) { return static_cast<Compute>(c); });
+    std::transform(coefficients, coefficients + narrow.size(), narrow.begin(),
+                   [](double c) { return static_cast<Compute>(c); });
     const bool across = shape.inner == 1;
     const int64_t row_length = across ? shape.channels : shape.inner;
     const int64_t grain = std::max<int64_t>(1, 16384 / row_length);
@@ -99,7 +100,8 @@ void affine_on_cpu(const Number* a, const Number* x, const double* coefficients,
         for (int64_t row = begin; row < end; ++row) {
             const Compute* const c = narrow.data() + (across ? 0 : row % shape.channels);
             const int64_t offset = row * row_length;
-            affine_row<has_a>(a + (has_a ? offset : 0), x + offset, c, shape.channels, across ? 1 : 0, out + offset, row_length);
+            affine_row<has_a>(a + (has_a ? offset : 0), x + offset, c, shape.channels, across ? 1 : 0, out + offset,
+                              row_length);
         }
     });
 }
@@ -119,8 +121,8 @@ at::Tensor channel_sums(const at::Tensor& a, const at::Tensor& x, const at::Tens
         if (x.is_cuda()) {
             const c10::cuda::CUDAGuard guard(x.device());
             const at::Tensor parts = at::empty({sum_parts, 2, shape.channels}, options);
-            launch_channel_sums(a_data, x_data, reference.const_data_ptr<double>(), parts.mutable_data_ptr<double>(), shape,
-                                c10::cuda::getCurrentCUDAStream().stream());
+            launch_channel_sums(a_data, x_data, reference.const_data_ptr<double>(), parts.mutable_data_ptr<double>(),
+                                shape, c10::cuda::getCurrentCUDAStream().stream());
             C10_CUDA_CHECK(cudaGetLastError());
             sums = parts.sum(0);
         } else {

@@ -26,13 +26,15 @@ __device__ void add_terms(const Number* a, const Number* x, int64_t i, double re
 
 // Layout contiguous: the block (channel, part) strides over the channel's elements.
 template <class Number>
-__global__ void sums_contiguous(const Number* a, const Number* x, const double* reference, double* out, ChannelShape shape) {
+__global__ void sums_contiguous(const Number* a, const Number* x, const double* reference, double* out,
+                                ChannelShape shape) {
     __shared__ double shared[2][lanes * rows];
     const int64_t channel = blockIdx.x;
     const int thread = threadIdx.y * lanes + threadIdx.x;
     const int64_t count = shape.outer * shape.inner;
     double sums[2] = {0, 0};
-    for (int64_t i = static_cast<int64_t>(blockIdx.y) * lanes * rows + thread; i < count; i += int64_t{sum_parts} * lanes * rows) {
+    for (int64_t i = static_cast<int64_t>(blockIdx.y) * lanes * rows + thread; i < count;
+         i += int64_t{sum_parts} * lanes * rows) {
         const int64_t element = (i / shape.inner * shape.channels + channel) * shape.inner + i % shape.inner;
         add_terms(a, x, element, reference[channel], sums);
     }
@@ -51,7 +53,8 @@ __global__ void sums_contiguous(const Number* a, const Number* x, const double* 
 
 // Layout channels last: neighbouring threads hold neighbouring channels, so that reads coalesce.
 template <class Number>
-__global__ void sums_channels_last(const Number* a, const Number* x, const double* reference, double* out, ChannelShape shape) {
+__global__ void sums_channels_last(const Number* a, const Number* x, const double* reference, double* out,
+                                   ChannelShape shape) {
     __shared__ double shared[2][rows][lanes];
     const int64_t channel = int64_t{blockIdx.x} * lanes + threadIdx.x;
     double sums[2] = {0, 0};
@@ -71,7 +74,8 @@ __global__ void sums_channels_last(const Number* a, const Number* x, const doubl
 }
 
 template <class Number>
-__global__ void affine_kernel(const Number* a, const Number* x, const double* coefficients, Number* out, ChannelShape shape) {
+__global__ void affine_kernel(const Number* a, const Number* x, const double* coefficients, Number* out,
+                              ChannelShape shape) {
     using Compute = std::conditional_t<std::is_same_v<Number, double>, double, float>;
     const int64_t count = shape.outer * shape.channels * shape.inner;
     const int64_t stride = int64_t{gridDim.x} * blockDim.x;
@@ -102,16 +106,16 @@ void launch_channel_sums(const Number* a, const Number* x, const double* referen
 }
 
 template <class Number>
-void launch_channel_affine(const Number* a, const Number* x, const double* coefficients, Number* out, ChannelShape shape,
-                           void* cuda_stream) {
+void launch_channel_affine(const Number* a, const Number* x, const double* coefficients, Number* out,
+                           ChannelShape shape, void* cuda_stream) {
     constexpr int threads = 256;
     const int64_t count = shape.outer * shape.channels * shape.inner;
     const auto blocks = static_cast<unsigned>(std::min<int64_t>((count + threads - 1) / threads, 1 << 16));
     affine_kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(cuda_stream)>>>(a, x, coefficients, out, shape);
 }
 
-#define VOX_INSTANTIATE(Number)                                                                                          \
-    template void launch_channel_sums(const Number*, const Number*, const double*, double*, ChannelShape, void*);        \
+#define VOX_INSTANTIATE(Number)                                                                                   \
+    template void launch_channel_sums(const Number*, const Number*, const double*, double*, ChannelShape, void*); \
     template void launch_channel_affine(const Number*, const Number*, const double*, Number*, ChannelShape, void*);
 VOX_INSTANTIATE(float)
 VOX_INSTANTIATE(double)

@@ -16,7 +16,8 @@ void WeightSource::fill(const at::Tensor& tensor, int64_t fan_in) {
     ops::fill_uniform(tensor, key_, ops::Purpose::initial_weights, next_layer_++, -bound, bound);
 }
 
-Convolution::Convolution(const Shape& shape, WeightSource& weights) : stride_(shape.stride), padding_(shape.kernel / 2) {
+Convolution::Convolution(const Shape& shape, WeightSource& weights)
+    : stride_(shape.stride), padding_(shape.kernel / 2) {
     auto conv = register_module("conv", std::make_shared<torch::nn::Module>());
     const int64_t k = shape.kernel;
     const int64_t fan_in = shape.in_channels * k * k * k;

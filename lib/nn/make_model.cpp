@@ -13,8 +13,8 @@ const std::vector<std::string>& model_names() {
 
 std::shared_ptr<Model> make_model(const ModelOptions& options, const ModelContext& context) {
     if (options.name == "segresnet") return std::make_shared<SegResNet>(options, context);
-    throw core::ConfigError(core::concat("model.name: there is no network '", options.name, "'; there are: ",
-                                         core::join(model_names())));
+    throw core::ConfigError(
+        core::concat("model.name: there is no network '", options.name, "'; there are: ", core::join(model_names())));
 }
 
 }  // namespace vox::nn

@@ -36,10 +36,12 @@ const std::vector<std::string>& norm_kinds() {
     return kinds;
 }
 
-std::shared_ptr<Norm> make_norm(const std::string& kind, int64_t channels, int64_t groups, comm::Communicator* communicator) {
+std::shared_ptr<Norm> make_norm(const std::string& kind, int64_t channels, int64_t groups,
+                                comm::Communicator* communicator) {
     if (kind == "group") {
         if (groups < 1 || channels % groups != 0) {
-            throw core::ConfigError(core::concat("group norm: ", groups, " groups do not divide ", channels, " channels"));
+            throw core::ConfigError(
+                core::concat("group norm: ", groups, " groups do not divide ", channels, " channels"));
         }
         return std::make_shared<GroupNorm>(channels, groups);
     }

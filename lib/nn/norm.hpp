@@ -29,6 +29,7 @@ const std::vector<std::string>& norm_kinds();
 /// "sync_batch" only: the layer keeps the pointer, and every rank of it runs the layer's forward and backward in the same
 /// order.  "batch" normalises by this rank's own items.  Throws ConfigError for an unknown kind, InternalError where
 /// "sync_batch" has no communicator.
-std::shared_ptr<Norm> make_norm(const std::string& kind, int64_t channels, int64_t groups, comm::Communicator* communicator);
+std::shared_ptr<Norm> make_norm(const std::string& kind, int64_t channels, int64_t groups,
+                                comm::Communicator* communicator);
 
 }  // namespace vox::nn

@@ -35,7 +35,7 @@ struct ModelOptions {
 struct ModelContext {
     int64_t in_channels = 4;
     int64_t out_channels = 3;
-    uint64_t seed = 0;                           // initial weights are a pure function of it
+    uint64_t seed = 0;  // initial weights are a pure function of it
     comm::Communicator* communicator = nullptr;  // for norm: sync_batch; must outlive the model
 };
 

@@ -2,7 +2,8 @@
 
 namespace vox::nn {
 
-ResBlock::ResBlock(int64_t channels, const ModelOptions& options, comm::Communicator* communicator, WeightSource& weights) {
+ResBlock::ResBlock(int64_t channels, const ModelOptions& options, comm::Communicator* communicator,
+                   WeightSource& weights) {
     const Convolution::Shape shape{.in_channels = channels, .out_channels = channels};
     norm1_ = register_module("norm1", make_norm(options.norm, channels, options.norm_groups, communicator));
     norm2_ = register_module("norm2", make_norm(options.norm, channels, options.norm_groups, communicator));

@@ -25,7 +25,8 @@ at::Tensor double_size(const at::Tensor& x) {
 // Children are registered in the order of MONAI's state_dict; a module that holds no parameter there (activation, identity,
 // upsampling) is only a gap in the numbering here.
 SegResNet::SegResNet(const ModelOptions& options, const ModelContext& context) : options_(options), context_(context) {
-    if (const auto problem = options.problem(); !problem.empty()) throw core::ConfigError(core::concat("model: ", problem));
+    if (const auto problem = options.problem(); !problem.empty())
+        throw core::ConfigError(core::concat("model: ", problem));
     WeightSource weights(context.seed);
     const Convolution::Shape shape{.in_channels = context.in_channels, .out_channels = options.init_filters};
     first_ = register_module("convInit", std::make_shared<Convolution>(shape, weights));
@@ -69,15 +70,15 @@ void SegResNet::build_decoder(WeightSource& weights) {
 void SegResNet::build_output(WeightSource& weights) {
     const auto parent = add_child(*this, "conv_final");
     const int64_t channels = options_.init_filters;
-    last_norm_ = parent->register_module(
-        "0", make_norm(options_.norm, channels, options_.norm_groups, context_.communicator));
+    last_norm_ =
+        parent->register_module("0", make_norm(options_.norm, channels, options_.norm_groups, context_.communicator));
     const Convolution::Shape shape{
         .in_channels = channels, .out_channels = context_.out_channels, .kernel = 1, .bias = true};
     last_ = parent->register_module("2", std::make_shared<Convolution>(shape, weights));
 }
 
-std::vector<std::shared_ptr<ResBlock>> SegResNet::add_blocks(torch::nn::Module& parent, int64_t first_name, int64_t count,
-                                                             int64_t channels, WeightSource& weights) {
+std::vector<std::shared_ptr<ResBlock>> SegResNet::add_blocks(torch::nn::Module& parent, int64_t first_name,
+                                                             int64_t count, int64_t channels, WeightSource& weights) {
     std::vector<std::shared_ptr<ResBlock>> blocks;
     for (int64_t i = 0; i < count; ++i) {
         auto block = std::make_shared<ResBlock>(channels, options_, context_.communicator, weights);

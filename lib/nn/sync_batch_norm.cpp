@@ -58,8 +58,9 @@ Moments joint_moments(const at::Tensor& x, comm::Communicator* communicator) {
 
 /// Training: y = (x - mean) / sqrt(variance + eps) * weight + bias, where mean and variance are functions of x.
 struct Normalise : torch::autograd::Function<Normalise> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                              const Moments& moments, double eps, comm::Communicator* communicator) {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                              const at::Tensor& bias, const Moments& moments, double eps,
+                              comm::Communicator* communicator) {
         const at::Tensor inverse_std = (moments.variance + eps).rsqrt();
         context->save_for_backward({x, weight});
         context->saved_data["mean"] = moments.mean;
@@ -125,8 +126,9 @@ at::Tensor SyncBatchNorm::forward(const at::Tensor& x) {
         return joint_moments(dense.detach(), communicator_);
     }();
     if (moments.count == 1) {
-        throw core::ConfigError("batch normalisation got one value per channel over all ranks, which has no variance: give a "
-                                "larger batch or patch, or another norm");
+        throw core::ConfigError(
+            "batch normalisation got one value per channel over all ranks, which has no variance: give a "
+            "larger batch or patch, or another norm");
     }
     if (!is_recomputing() && moments.count > 0) track(moments.mean, moments.variance, moments.count);
     return Normalise::apply(dense, weight_, bias_, moments, eps_, communicator_);

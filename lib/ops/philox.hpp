@@ -31,6 +31,8 @@ VOX_HOST_DEVICE inline Philox4 philox(Philox4 counter, uint32_t key0, uint32_t k
 }
 
 /// 32 random bits to [0, 1): 24 bits, exact in float and double.
-VOX_HOST_DEVICE inline double unit_interval(uint32_t bits) { return static_cast<double>(bits >> 8) * (1.0 / 16777216.0); }
+VOX_HOST_DEVICE inline double unit_interval(uint32_t bits) {
+    return static_cast<double>(bits >> 8) * (1.0 / 16777216.0);
+}
 
 }  // namespace vox::ops

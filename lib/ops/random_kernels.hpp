@@ -38,7 +38,9 @@ constexpr int64_t keys_per_launch = 64;
 
 /// GPU: fills `out` `[items, item_size]`, items <= keys_per_launch, on `cuda_stream` (a cudaStream_t) of the current
 /// device.  The caller checks cudaGetLastError.
-void launch_random(float* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream, void* cuda_stream);
-void launch_random(double* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream, void* cuda_stream);
+void launch_random(float* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream,
+                   void* cuda_stream);
+void launch_random(double* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream,
+                   void* cuda_stream);
 
 }  // namespace vox::ops

@@ -50,7 +50,8 @@ VOX_HOST_DEVICE inline double random_uniform(const RandomKey& key, Purpose purpo
 }
 
 /// An integer in [0, n), n < 2^32.
-VOX_HOST_DEVICE inline uint32_t random_below(const RandomKey& key, Purpose purpose, uint32_t layer, uint32_t index, uint32_t n) {
+VOX_HOST_DEVICE inline uint32_t random_below(const RandomKey& key, Purpose purpose, uint32_t layer, uint32_t index,
+                                             uint32_t n) {
     const uint64_t word = random_words(key, purpose, layer, index / 4).v[index % 4];
     return static_cast<uint32_t>((word * n) >> 32);
 }

@@ -20,8 +20,9 @@ RandomScope::~RandomScope() { current = std::move(outer_); }
 RandomState RandomScope::capture() { return current; }
 
 RandomScope::Draw RandomScope::next_layer(const char* layer_name, int64_t items) {
-    core::check(current.keys != nullptr, core::concat(layer_name, " ran outside of a RandomScope: open one around the forward, "
-                                                                  "or put the model into evaluation"));
+    core::check(current.keys != nullptr, core::concat(layer_name,
+                                                      " ran outside of a RandomScope: open one around the forward, "
+                                                      "or put the model into evaluation"));
     core::check(static_cast<int64_t>(current.keys->size()) == items,
                 core::concat(layer_name, " has a batch of ", items, " items, but the RandomScope holds ",
                              current.keys->size(), " keys"));

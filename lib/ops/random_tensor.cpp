@@ -36,7 +36,8 @@ void fill_on_cpu(Number* out, std::span<const RandomKey> keys, int64_t item_size
 }
 
 template <class Number>
-void fill_on_gpu(Number* out, std::span<const RandomKey> keys, int64_t item_size, RandomStream stream, at::Device device) {
+void fill_on_gpu(Number* out, std::span<const RandomKey> keys, int64_t item_size, RandomStream stream,
+                 at::Device device) {
     const c10::cuda::CUDAGuard guard(device);
     void* const cuda_stream = c10::cuda::getCurrentCUDAStream().stream();
     const int64_t items = static_cast<int64_t>(keys.size());
@@ -50,7 +51,8 @@ void fill_on_gpu(Number* out, std::span<const RandomKey> keys, int64_t item_size
 template <class Number>
 void fill(const at::Tensor& out, std::span<const RandomKey> keys, RandomStream stream) {
     const int64_t item_size = out.numel() / static_cast<int64_t>(keys.size());
-    core::check(item_size <= (int64_t{1} << 32), core::concat("a random item has ", item_size, " elements, more than 2^32"));
+    core::check(item_size <= (int64_t{1} << 32),
+                core::concat("a random item has ", item_size, " elements, more than 2^32"));
     if (out.is_cuda()) {
         fill_on_gpu(out.mutable_data_ptr<Number>(), keys, item_size, stream, out.device());
     } else {
@@ -64,7 +66,8 @@ at::Tensor random_tensor(std::span<const RandomKey> keys, RandomStream stream, a
                 core::concat("a random tensor of sizes ", sizes, " was asked for with ", keys.size(), " keys"));
     const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
     const bool wide = type == at::kDouble;
-    const at::Tensor out = at::empty(sizes, at::TensorOptions(wide ? at::kDouble : at::kFloat).device(options.device()));
+    const at::Tensor out =
+        at::empty(sizes, at::TensorOptions(wide ? at::kDouble : at::kFloat).device(options.device()));
     if (out.numel() > 0) {
         if (wide) {
             fill<double>(out, keys, stream);
@@ -85,8 +88,8 @@ void overwrite(const at::Tensor& tensor, const RandomKey& key, RandomStream stre
 
 }  // namespace
 
-at::Tensor random_uniform_tensor(std::span<const RandomKey> keys, Purpose purpose, uint32_t layer, at::IntArrayRef sizes,
-                                 const at::TensorOptions& options) {
+at::Tensor random_uniform_tensor(std::span<const RandomKey> keys, Purpose purpose, uint32_t layer,
+                                 at::IntArrayRef sizes, const at::TensorOptions& options) {
     return random_tensor(keys, {purpose, layer, Distribution::uniform}, sizes, options);
 }
 
@@ -95,7 +98,8 @@ at::Tensor random_normal_tensor(std::span<const RandomKey> keys, Purpose purpose
     return random_tensor(keys, {purpose, layer, Distribution::normal}, sizes, options);
 }
 
-void fill_uniform(const at::Tensor& tensor, const RandomKey& key, Purpose purpose, uint32_t layer, double low, double high) {
+void fill_uniform(const at::Tensor& tensor, const RandomKey& key, Purpose purpose, uint32_t layer, double low,
+                  double high) {
     overwrite(tensor, key, {purpose, layer, Distribution::uniform}, high - low, low);
 }
 

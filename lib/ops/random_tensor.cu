@@ -23,22 +23,26 @@ __global__ void random_kernel(Number* out, KeyPack pack, int64_t item_size, Rand
 }
 
 template <class Number>
-void launch(Number* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream, void* cuda_stream) {
+void launch(Number* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream,
+            void* cuda_stream) {
     KeyPack pack;
     for (int64_t i = 0; i < items; ++i) pack.keys[i] = keys[i];
     constexpr int64_t threads = 256;
     const int64_t blocks = ((item_size + 3) / 4 + threads - 1) / threads;
     const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(items));
-    random_kernel<<<grid, static_cast<unsigned>(threads), 0, static_cast<cudaStream_t>(cuda_stream)>>>(out, pack, item_size, stream);
+    random_kernel<<<grid, static_cast<unsigned>(threads), 0, static_cast<cudaStream_t>(cuda_stream)>>>(
+        out, pack, item_size, stream);
 }
 
 }  // namespace
 
-void launch_random(float* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream, void* cuda_stream) {
+void launch_random(float* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream,
+                   void* cuda_stream) {
     launch(out, keys, items, item_size, stream, cuda_stream);
 }
 
-void launch_random(double* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream, void* cuda_stream) {
+void launch_random(double* out, const RandomKey* keys, int64_t items, int64_t item_size, RandomStream stream,
+                   void* cuda_stream) {
     launch(out, keys, items, item_size, stream, cuda_stream);
 }
 

@@ -30,7 +30,8 @@ void write_text(const std::filesystem::path& file, const std::string& text) {
     std::ofstream out(file, std::ios::binary);
     out << text;
     if (!out.flush())
-        throw core::WriteError(core::concat("cannot write ", file.string(), ": is the folder writable and the disk not full?"));
+        throw core::WriteError(
+            core::concat("cannot write ", file.string(), ": is the folder writable and the disk not full?"));
 }
 
 std::string csv_cell(const std::string& text) {

@@ -15,7 +15,8 @@ TrainedSegmentation make_predictor(const std::filesystem::path& path, bool best,
     trained.config.read(root);
     trained.checkpoint = choice.folder;
     if (trained.config.task != "segmentation")
-        throw core::DataError(choice.folder.string() + " holds a " + trained.config.task + " model, not a segmentation");
+        throw core::DataError(choice.folder.string() + " holds a " + trained.config.task +
+                              " model, not a segmentation");
     auto facts = SegmentationFacts::from_texts(state.manifest.facts);
     // One rank predicts alone: running statistics are fixed, so that no layer communicates.
     auto options = trained.config.model;

@@ -13,7 +13,7 @@ namespace vox::tasks {
 /// What a segmentation network means by its channels.  Kept in checkpoints, so that `infer` needs no training data.
 struct SegmentationFacts {
     data::LabelScheme scheme;
-    std::vector<bool> active;           // a region without a voxel in the training split is inactive: it is in no loss
+    std::vector<bool> active;  // a region without a voxel in the training split is inactive: it is in no loss
     std::vector<std::string> channels;  // input channel names in order: "t1", "t1ce", ...
 
     /// As texts for a checkpoint's manifest, and back.  `from_texts` throws DataError for texts that `to_texts` did not write.

@@ -14,9 +14,7 @@
 namespace vox::tasks {
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
-    : config_(config),
-      reader_(context.shards, config.data.cache_bytes()),
-      facts_(learnable_regions(reader_)) {
+    : config_(config), reader_(context.shards, config.data.cache_bytes()), facts_(learnable_regions(reader_)) {
     for (int64_t k = 0; k < static_cast<int64_t>(facts_.active.size()); ++k) {
         if (facts_.active[static_cast<size_t>(k)])
             active_.push_back(k);
@@ -25,21 +23,23 @@ Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context,
                                ": it is left out of the loss and of label maps");
     }
     if (config_.model.norm == "batch" && comm.size() > 1)
-        throw core::ConfigError("model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
-                                "use 'sync_batch' on more than one rank");
+        throw core::ConfigError(
+            "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
+            "use 'sync_batch' on more than one rank");
     model_ = nn::make_model(config_.model, {.in_channels = static_cast<int64_t>(facts_.channels.size()),
                                             .out_channels = static_cast<int64_t>(facts_.active.size()),
                                             .seed = static_cast<uint64_t>(config_.seed),
                                             .communicator = &comm});
     model_->to(comm.device(), context.dtype);
-    loader_ = std::make_unique<data::Loader>(reader_, config_.data, context.global_micro_batch, comm.rank(), comm.size(),
-                                             comm.device(), context.dtype);
+    loader_ = std::make_unique<data::Loader>(reader_, config_.data, context.global_micro_batch, comm.rank(),
+                                             comm.size(), comm.device(), context.dtype);
     predictor_ = std::make_unique<SegmentationPredictor>(model_, facts_, config_.infer);
 }
 
 std::vector<train::Term> Segmentation::terms() const {
     std::vector<train::Term> terms;
-    for (const int64_t k : active_) terms.push_back({"dice_" + region_name(k), 1.0 / static_cast<double>(active_.size())});
+    for (const int64_t k : active_)
+        terms.push_back({"dice_" + region_name(k), 1.0 / static_cast<double>(active_.size())});
     return terms;
 }
 

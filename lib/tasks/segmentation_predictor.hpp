@@ -13,7 +13,8 @@ namespace vox::tasks {
 class SegmentationPredictor final : public infer::Predictor {
 public:
     /// The model stays where it is (device, dtype).
-    SegmentationPredictor(std::shared_ptr<nn::Model> model, SegmentationFacts facts, infer::SlidingWindowOptions options);
+    SegmentationPredictor(std::shared_ptr<nn::Model> model, SegmentationFacts facts,
+                          infer::SlidingWindowOptions options);
     infer::Prediction predict(const data::Sample& sample) override;
     const SegmentationFacts& facts() const { return facts_; }
 

@@ -33,8 +33,7 @@ GradReducer::GradReducer(std::vector<NamedParameter> parameters, std::unique_ptr
 }
 
 GradReducer::~GradReducer() {
-    for (auto& parameter : parameters_)
-        torch::autograd::impl::set_post_acc_grad_hooks(parameter.tensor, nullptr);
+    for (auto& parameter : parameters_) torch::autograd::impl::set_post_acc_grad_hooks(parameter.tensor, nullptr);
 }
 
 void GradReducer::build_buckets(int64_t bucket_bytes) {
@@ -43,8 +42,8 @@ void GradReducer::build_buckets(int64_t bucket_bytes) {
     for (size_t i = parameters_.size(); i-- > 0;) {
         const auto& tensor = parameters_[i].tensor;
         core::check(tensor.is_leaf() && tensor.requires_grad(), parameters_[i].name + " is not a trained leaf tensor");
-        const bool other_type = !buckets_.empty() &&
-                                parameters_[buckets_.back().members.front()].tensor.dtype() != tensor.dtype();
+        const bool other_type =
+            !buckets_.empty() && parameters_[buckets_.back().members.front()].tensor.dtype() != tensor.dtype();
         const auto size = static_cast<int64_t>(tensor.nbytes());
         if (buckets_.empty() || other_type || bytes + size > bucket_bytes) {
             buckets_.emplace_back();
@@ -120,8 +119,9 @@ void GradReducer::wait() {
         if (!reached_[i]) unused.push_back(parameters_[i].name);
     }
     if (!unused.empty())
-        throw core::ConfigError(core::concat("these parameters took no part in the loss: ", core::join(unused),
-                                             ".  Use them in the model's forward, or freeze them in the task's phase."));
+        throw core::ConfigError(
+            core::concat("these parameters took no part in the loss: ", core::join(unused),
+                         ".  Use them in the model's forward, or freeze them in the task's phase."));
 }
 
 }  // namespace vox::train

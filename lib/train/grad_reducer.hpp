@@ -57,7 +57,7 @@ public:
 private:
     struct Bucket {
         std::vector<size_t> members;  // indices into parameters_
-        size_t missing = 0;           // members whose gradient of the last micro-batch is not there yet
+        size_t missing = 0;  // members whose gradient of the last micro-batch is not there yet
         std::unique_ptr<comm::Work> work;
     };
     void build_buckets(int64_t bucket_bytes);
@@ -69,8 +69,8 @@ private:
     std::unique_ptr<comm::Communicator> comm_;
     std::vector<Bucket> buckets_;
     std::vector<at::Tensor> flat_;
-    std::vector<size_t> bucket_of_;   // parameter -> bucket
-    std::vector<bool> reached_;       // by any backward of this step
+    std::vector<size_t> bucket_of_;  // parameter -> bucket
+    std::vector<bool> reached_;  // by any backward of this step
     bool armed_ = false;
     size_t next_launch_ = 0;
     double exposed_seconds_ = 0;

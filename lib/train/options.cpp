@@ -11,14 +11,17 @@ void Options::read(config::Section section) {
     section.choice("precision", precision, {"auto", "fp32", "tf32", "bf16", "fp16", "fp64"},
                    "auto: bf16 on GPUs that have it, else fp32; fp64 on the CPU only");
     section.value("clip_norm", clip_norm, "largest global gradient norm; 0: no clipping");
-    section.value("validate_every_epochs", validate_every_epochs, "validate after every so many epochs; 0: not by epochs");
+    section.value("validate_every_epochs", validate_every_epochs,
+                  "validate after every so many epochs; 0: not by epochs");
     section.value("validate_every_steps", validate_every_steps, "validate after every so many steps; 0: not by steps");
     section.value("log_every", log_every, "steps between two logged steps");
-    section.value("replica_check_every", replica_check_every, "steps between two comparisons of all ranks' weights; 0: never");
+    section.value("replica_check_every", replica_check_every,
+                  "steps between two comparisons of all ranks' weights; 0: never");
     section.value("max_bad_steps", max_bad_steps, "stop after so many steps in a row whose gradients were not finite");
     section.value("bucket_mb", bucket_mb, "size at which a bucket of gradients is reduced");
     section.value("threads_per_rank", threads_per_rank, "compute threads of a rank; 0: cores of the node / its ranks");
-    section.value("init_from", init_from, "start from the weights of this checkpoint, run or .safetensors file; empty: from scratch");
+    section.value("init_from", init_from,
+                  "start from the weights of this checkpoint, run or .safetensors file; empty: from scratch");
     config::Section optimizer_section = section.section("optimizer", "how the weights move");
     optimizer.read(optimizer_section);
     config::Section schedule_section = section.section("schedule", "the learning rate over the run");

@@ -18,7 +18,8 @@ constexpr double kLargestScale = 4294967296.0;
 /// Ampere (8.0) and later.
 bool has_bf16(at::Device device) {
     int major = 0;
-    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) == cudaSuccess && major >= 8;
+    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) == cudaSuccess &&
+           major >= 8;
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ void Trainer::begin_phase(const Phase& phase) {
     std::vector<NamedParameter> trained;
     checkpoint::NamedTensors tensors;
     for (auto& item : task_.model().named_parameters()) {
-        const bool frozen = std::ranges::any_of(phase.frozen, [&](const auto& prefix) { return item.key().starts_with(prefix); });
+        const bool frozen =
+            std::ranges::any_of(phase.frozen, [&](const auto& prefix) { return item.key().starts_with(prefix); });
         item.value().set_requires_grad(!frozen);
         if (frozen) continue;
         trained.push_back({item.key(), item.value()});
@@ -49,7 +50,8 @@ void Trainer::begin_phase(const Phase& phase) {
     optimizer_ = make_optimizer(options_.optimizer, tensors);
     schedule_ = std::make_unique<Schedule>(
         options_.schedule, scaled_lr(options_.optimizer.lr, effective_batch, options_.schedule), total_steps_);
-    ema_ = options_.ema.enabled ? std::make_unique<Ema>(options_.ema, checkpoint::module_state(task_.model())) : nullptr;
+    ema_ =
+        options_.ema.enabled ? std::make_unique<Ema>(options_.ema, checkpoint::module_state(task_.model())) : nullptr;
     best_.reset();
     train_mode();
 }
@@ -128,7 +130,8 @@ std::vector<double> Trainer::global_weights(const std::vector<data::Batch>& batc
 
 /// This rank's share of the loss: sum over terms of coefficient * sum / total.  `sums` gains the unweighted sums, which
 /// stay on the device: asking for a number here would hold the GPU up in every micro-batch.
-at::Tensor Trainer::weighted_loss(const data::Batch& batch, const std::vector<double>& totals, std::vector<at::Tensor>& sums) {
+at::Tensor Trainer::weighted_loss(const data::Batch& batch, const std::vector<double>& totals,
+                                  std::vector<at::Tensor>& sums) {
     const auto terms = task_.terms();
     const auto losses = task_.loss_sums(batch);
     core::check(losses.size() == terms.size(), "a task must return one loss a term");
@@ -195,16 +198,19 @@ void Trainer::count_bad_step(const std::vector<data::Batch>& batches, const std:
     std::vector<std::string> named;
     for (const auto& text : world_.gather(suspects))
         if (!text.empty()) named.push_back(text);
-    const std::string cases = named.empty() ? "" : core::concat(" (cases with a loss that is not finite: ", core::join(named), ")");
+    const std::string cases =
+        named.empty() ? "" : core::concat(" (cases with a loss that is not finite: ", core::join(named), ")");
     if (world_.is_root())
         core::log::warning("step ", steps_done_ + 1, " was skipped: gradients or loss are not finite", cases);
     if (bad_steps_in_row_ >= options_.max_bad_steps)
-        throw core::DataError(core::concat(bad_steps_in_row_, " steps in a row had gradients that are not finite", cases,
-                                           ".  Lower train.optimizer.lr, set train.clip_norm, or use train.precision fp32 or bf16."));
+        throw core::DataError(
+            core::concat(bad_steps_in_row_, " steps in a row had gradients that are not finite", cases,
+                         ".  Lower train.optimizer.lr, set train.clip_norm, or use train.precision fp32 or bf16."));
 }
 
 RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_items) {
-    const double memory = static_cast<double>(comm_.device().is_cuda() ? peak_device_bytes(comm_.device()) : peak_host_bytes());
+    const double memory =
+        static_cast<double>(comm_.device().is_cuda() ? peak_device_bytes(comm_.device()) : peak_host_bytes());
     const size_t size = static_cast<size_t>(world_.size()), rank = static_cast<size_t>(world_.rank());
     std::vector<double> all(3 * size, 0.0);  // each rank fills its own places, the others add 0
     all[rank] = static_cast<double>(own_items) / result.seconds;
@@ -212,7 +218,8 @@ RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_i
     all[2 * size + rank] = memory;
     all = world_.sum(all);
     const auto part = [&](size_t i) {
-        return std::vector<double>(all.begin() + static_cast<long>(i * size), all.begin() + static_cast<long>((i + 1) * size));
+        return std::vector<double>(all.begin() + static_cast<long>(i * size),
+                                   all.begin() + static_cast<long>((i + 1) * size));
     };
     return {part(0), part(1), part(2)};
 }
@@ -220,7 +227,7 @@ RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_i
 void Trainer::write_down(const StepResult& result) {
     const auto epoch = task_.train_data().position().epoch;
     if (steps_done_ % options_.log_every == 0 || steps_done_ == total_steps_ || steps_done_ == 1) {
-        const auto ranks = gather_rank_figures(result, own_items_);      // all ranks
+        const auto ranks = gather_rank_figures(result, own_items_);  // all ranks
         std::vector<std::string> names;
         for (const auto& term : task_.terms()) names.push_back(term.name);
         if (journal_) journal_->step(steps_done_, epoch, result, names, ranks);

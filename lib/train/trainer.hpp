@@ -59,7 +59,8 @@ private:
     void begin_phase(const Phase& phase);
     void train_mode();
     std::vector<double> global_weights(const std::vector<data::Batch>& batches);
-    at::Tensor weighted_loss(const data::Batch& batch, const std::vector<double>& totals, std::vector<at::Tensor>& sums);
+    at::Tensor weighted_loss(const data::Batch& batch, const std::vector<double>& totals,
+                             std::vector<at::Tensor>& sums);
     std::vector<double> agree_on_sums(StepResult& result, const std::vector<at::Tensor>& sums,
                                       const std::vector<double>& totals);
     void update_weights(StepResult& result);
@@ -99,7 +100,7 @@ private:
     int64_t total_steps_ = 0;
     int64_t skipped_steps_ = 0;
     int64_t bad_steps_in_row_ = 0;
-    int64_t own_items_ = 0;                          // of the last step
+    int64_t own_items_ = 0;  // of the last step
     std::optional<checkpoint::Metric> last_metric_;  // of the validation after this very step
     core::Timer since_save_;
     core::Timer since_start_;

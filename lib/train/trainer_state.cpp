@@ -27,8 +27,9 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
         if (choice) {
             const auto state = checkpoint::load(*choice);
             const auto& saved = state.manifest;
-            checkpoint::copy_into(checkpoint::module_state(task_.model()), state.model,
-                                  core::concat("the model in ", from, " (was it trained with another section 'model'?)"));
+            checkpoint::copy_into(
+                checkpoint::module_state(task_.model()), state.model,
+                core::concat("the model in ", from, " (was it trained with another section 'model'?)"));
             optimizer_->load_state(state.optimizer);
             const auto number = [&](const char* name, double otherwise) {
                 const auto found = saved.scalars.find(name);
@@ -158,8 +159,9 @@ void Trainer::finish() {
                           {"waiting for data", data_seconds_},
                           {"waiting for gradients", reducer_->exposed_seconds()},
                           {"validation", validation_seconds_}});
-        core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ", core::human_seconds(train_seconds_),
-                        ", of which waiting for data ", core::human_seconds(data_seconds_));
+        core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ",
+                        core::human_seconds(train_seconds_), ", of which waiting for data ",
+                        core::human_seconds(data_seconds_));
     });
 }
 

@@ -40,9 +40,7 @@ void expect_close(const at::Tensor& actual, const at::Tensor& expected) {
     EXPECT_LE((actual - expected).norm().item<double>(), 1e-13 * expected.norm().item<double>());
 }
 
-at::Tensor gradient(const at::Tensor& loss, const at::Tensor& x) {
-    return torch::autograd::grad({loss}, {x})[0];
-}
+at::Tensor gradient(const at::Tensor& loss, const at::Tensor& x) { return torch::autograd::grad({loss}, {x})[0]; }
 
 // Any smooth function in which ranks weigh differently.
 at::Tensor loss_of(int rank, const at::Tensor& joined) { return ((joined * (rank + 1)).cos() * joined * joined).sum(); }
@@ -113,7 +111,8 @@ TEST(Autograd, SecondDerivative) {
     for (int rank = 0; rank < world().size(); ++rank) whole = whole + loss_of(rank, sum) * world().size();
     const Tensors firsts = torch::autograd::grad({whole}, all, {}, true, /*create_graph=*/true);
     at::Tensor penalty = at::zeros({}, at::kDouble);
-    for (int rank = 0; rank < world().size(); ++rank) penalty = penalty + (firsts[rank] * firsts[rank]).sum() * (rank + 1);
+    for (int rank = 0; rank < world().size(); ++rank)
+        penalty = penalty + (firsts[rank] * firsts[rank]).sum() * (rank + 1);
     expect_close(actual, gradient(penalty, all[me]));
 }
 

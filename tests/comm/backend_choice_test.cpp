@@ -29,8 +29,8 @@ std::string refusal(const Options& asked, const std::vector<RankFacts>& ranks) {
     return "(no refusal)";
 }
 
-const std::vector<RankFacts> kFourGpus{on_gpu("a", 0, 2, "GPU-a0"), on_gpu("a", 1, 2, "GPU-a1"), on_gpu("b", 0, 2, "GPU-b0"),
-                                       on_gpu("b", 1, 2, "GPU-b1")};
+const std::vector<RankFacts> kFourGpus{on_gpu("a", 0, 2, "GPU-a0"), on_gpu("a", 1, 2, "GPU-a1"),
+                                       on_gpu("b", 0, 2, "GPU-b0"), on_gpu("b", 1, 2, "GPU-b1")};
 const std::vector<RankFacts> kSharedGpu{on_gpu("a", 0, 1, "GPU-a0"), on_gpu("a", 1, 1, "GPU-a0")};
 const std::vector<RankFacts> kCpus{on_cpu("a", 0), on_cpu("a", 1)};
 

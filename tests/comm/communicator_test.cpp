@@ -29,7 +29,8 @@ namespace {
 using test::communicator;
 using test::world;
 
-constexpr at::ScalarType kSummable[] = {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kByte};
+constexpr at::ScalarType kSummable[] = {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16,
+                                        at::kLong,   at::kInt,   at::kByte};
 
 int64_t ranks_sum() { return int64_t{world().size()} * (world().size() + 1) / 2; }
 

@@ -27,7 +27,8 @@ Outcome outcome_of(const std::string& command) {
     Outcome outcome;
     FILE* const pipe = popen((command + " 2>&1").c_str(), "r");
     std::array<char, 4096> buffer{};
-    while (const size_t count = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.output.append(buffer.data(), count);
+    while (const size_t count = fread(buffer.data(), 1, buffer.size(), pipe))
+        outcome.output.append(buffer.data(), count);
     const int status = pclose(pipe);
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     outcome.seconds = timer.seconds();
@@ -101,9 +102,7 @@ Outcome run_distributed_test(int ranks, int expected_ranks, const std::string& t
                                             " --gtest_filter=OnPurpose.", test));
 }
 
-TEST(MpiTestMain, PassesWhereAllRanksPass) {
-    EXPECT_EQ(run_distributed_test(3, 3, "Passes").code, 0);
-}
+TEST(MpiTestMain, PassesWhereAllRanksPass) { EXPECT_EQ(run_distributed_test(3, 3, "Passes").code, 0); }
 
 TEST(MpiTestMain, FailsInAWorldOfAnotherSize) {
     const Outcome outcome = run_distributed_test(2, 4, "Passes");

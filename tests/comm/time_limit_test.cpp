@@ -34,7 +34,8 @@ void expect_time_limit(const std::string& collective, const std::function<void()
             ADD_FAILURE() << "the last rank never came";
         } catch (const core::PeerError& error) {
             EXPECT_THAT(error.what(), testing::HasSubstr(collective));
-            EXPECT_THAT(error.what(), testing::HasSubstr(core::concat("rank ", world().rank(), " on ", world().host())));
+            EXPECT_THAT(error.what(),
+                        testing::HasSubstr(core::concat("rank ", world().rank(), " on ", world().host())));
             EXPECT_THAT(error.what(), testing::HasSubstr("did not end within"));
         }
         EXPECT_GE(timer.seconds(), 0.9 * kLimitS);

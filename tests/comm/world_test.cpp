@@ -92,7 +92,9 @@ TEST(World, AnErrorOfOneRankIsThrownOnAll) {
 
 TEST(World, ForeignExceptionsAndEmptyMessagesAreAgreedToo) {
     EXPECT_ANY_THROW(world().together("a", [] { throw std::runtime_error(""); }));
-    EXPECT_ANY_THROW(world().together("b", [] { if (world().is_root()) throw 42; }));
+    EXPECT_ANY_THROW(world().together("b", [] {
+        if (world().is_root()) throw 42;
+    }));
     EXPECT_ANY_THROW(world().on_root("c", [] { throw core::WriteError("disk full"); }));
     EXPECT_TRUE(world().all_ok(true));
 }
@@ -118,7 +120,8 @@ TEST(MpiErrors, AWrongCallThrowsOnEveryKindOfCommunicator) {
         } catch (const core::PeerError& error) {
             EXPECT_THAT(error.what(), testing::HasSubstr("MPI_Ibcast failed"));
             EXPECT_THAT(error.what(), testing::HasSubstr("MPI_ERR_ROOT"));
-            EXPECT_THAT(error.what(), testing::HasSubstr(core::concat("rank ", world().rank(), " on ", world().host())));
+            EXPECT_THAT(error.what(),
+                        testing::HasSubstr(core::concat("rank ", world().rank(), " on ", world().host())));
         }
     }
 }

@@ -138,7 +138,8 @@ TEST(NiftiOracle, RoundTripOfMadeFilesIsLossless) {
 }
 
 TEST(NiftiOracle, RoundTripOfRealVolumesIsLossless) {
-    if (!test::has_oracle() || !fs::exists(test::shared_data())) GTEST_SKIP() << "real volumes or VOX_PYTHON are absent";
+    if (!test::has_oracle() || !fs::exists(test::shared_data()))
+        GTEST_SKIP() << "real volumes or VOX_PYTHON are absent";
     std::vector<fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(test::shared_data())) {
         if (entry.path().extension() == ".gz") files.push_back(entry.path());

@@ -152,7 +152,8 @@ TEST(Nifti, QformAndSformOfAnAffineAgreeUnlessItHasShear) {
     EXPECT_EQ(image.geometry.qfac, -1);
     image.geometry.sform_code = 0;  // now the qform speaks
     for (size_t row = 0; row < 3; ++row)
-        for (size_t column = 0; column < 4; ++column) EXPECT_NEAR(image.affine()[row][column], affine[row][column], 1e-12);
+        for (size_t column = 0; column < 4; ++column)
+            EXPECT_NEAR(image.affine()[row][column], affine[row][column], 1e-12);
     affine[0][1] += 0.1;
     EXPECT_EQ(geometry_from_affine(affine).qform_code, 0);
 }

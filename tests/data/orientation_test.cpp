@@ -15,8 +15,8 @@ const core::Index3 source_size{2, 3, 4};
 /// The affine whose voxel axes point as `code` says, with edges of 1, 2 and 3 mm along i, j and k.
 core::Affine affine_of(const std::string& code) {
     core::Affine affine{};
-    const std::map<char, std::pair<size_t, double>> direction{{'R', {0, 1.0}}, {'L', {0, -1.0}}, {'A', {1, 1.0}},
-                                                              {'P', {1, -1.0}}, {'S', {2, 1.0}}, {'I', {2, -1.0}}};
+    const std::map<char, std::pair<size_t, double>> direction{{'R', {0, 1.0}},  {'L', {0, -1.0}}, {'A', {1, 1.0}},
+                                                              {'P', {1, -1.0}}, {'S', {2, 1.0}},  {'I', {2, -1.0}}};
     for (size_t column = 0; column < 3; ++column) {
         const auto [row, sign] = direction.at(code[column]);
         affine[row][column] = sign * static_cast<double>(column + 1);
@@ -78,7 +78,8 @@ TEST(Orientation, KeepsEveryVoxelInItsPlaceForAllAxisOrders) {
         std::map<std::array<double, 3>, std::byte> by_place;
         for (int64_t k = 0; k < 4; ++k)
             for (int64_t j = 0; j < 3; ++j)
-                for (int64_t i = 0; i < 2; ++i) by_place[place(affine, i, j, k)] = voxels[static_cast<size_t>(i + 2 * (j + 3 * k))];
+                for (int64_t i = 0; i < 2; ++i)
+                    by_place[place(affine, i, j, k)] = voxels[static_cast<size_t>(i + 2 * (j + 3 * k))];
         ASSERT_EQ(by_place.size(), 24u);
         for (int64_t s = 0; s < size[2]; ++s)
             for (int64_t a = 0; a < size[1]; ++a)

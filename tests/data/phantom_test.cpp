@@ -91,7 +91,8 @@ TEST(Phantom, FilesAreNamedAndPlacedAsBrats) {
 TEST(Phantom, AFileInTheFoldersPlaceIsAWriteError) {
     const test::TemporaryFolder folder;
     write_brats_phantom(folder.path(), 1, 32, 0);
-    EXPECT_THROW(write_brats_phantom(folder / "BraTS20_Training_001/BraTS20_Training_001_t1.nii.gz", 1, 32, 0), core::WriteError);
+    EXPECT_THROW(write_brats_phantom(folder / "BraTS20_Training_001/BraTS20_Training_001_t1.nii.gz", 1, 32, 0),
+                 core::WriteError);
 }
 
 }  // namespace

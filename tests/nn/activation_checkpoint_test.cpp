@@ -48,12 +48,14 @@ class Model : public torch::nn::Module {
 public:
     explicit Model(Mode mode, const std::string& norm = "group") : mode_(mode) {
         for (uint32_t i = 0; i < 3; ++i) {
-            blocks_.push_back(register_module(std::string(1, static_cast<char>('a' + i)), std::make_shared<Block>(i, norm)));
+            blocks_.push_back(
+                register_module(std::string(1, static_cast<char>('a' + i)), std::make_shared<Block>(i, norm)));
         }
     }
     at::Tensor forward(const at::Tensor& x) {
         if (mode_ == Mode::nested) {
-            return activation_checkpoint([this](const std::vector<at::Tensor>& in) { return body(in[0]); }, {x}, parameters());
+            return activation_checkpoint([this](const std::vector<at::Tensor>& in) { return body(in[0]); }, {x},
+                                         parameters());
         }
         return body(x);
     }
@@ -174,8 +176,9 @@ TEST(ActivationCheckpoint, ForgetsActivations) {
 TEST(ActivationCheckpoint, SkipsFrozenParametersAndPlainInputs) {
     const at::Tensor frozen = values({4}, 1), trained = values({4}, 2).requires_grad_();
     const at::Tensor x = values({4}, 3), other = values({4}, 4).requires_grad_();
-    const at::Tensor y = activation_checkpoint(
-        [&](const std::vector<at::Tensor>& in) { return in[0] * frozen + in[1] * trained; }, {x, other}, {frozen, trained});
+    const at::Tensor y =
+        activation_checkpoint([&](const std::vector<at::Tensor>& in) { return in[0] * frozen + in[1] * trained; },
+                              {x, other}, {frozen, trained});
     y.sum().backward();
     EXPECT_TRUE(trained.grad().equal(other));
     EXPECT_TRUE(other.grad().equal(trained));
@@ -205,7 +208,8 @@ at::Tensor gradient_under_autocast(bool checkpointed) {
 TEST(ActivationCheckpoint, RunsAgainUnderTheSameAutocast) {
     const at::Tensor expected = gradient_under_autocast(false);
     const at::Tensor actual = gradient_under_autocast(true);
-    EXPECT_LE(((expected - actual).norm() / expected.norm()).item<double>(), 5e-3);  // one bfloat16 sum is ordered differently
+    EXPECT_LE(((expected - actual).norm() / expected.norm()).item<double>(),
+              5e-3);  // one bfloat16 sum is ordered differently
 }
 
 }  // namespace

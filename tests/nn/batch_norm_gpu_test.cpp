@@ -44,7 +44,8 @@ void compare(at::ScalarType type, double tolerance) {
                                         std::pair{at::MemoryFormat::Contiguous, Sizes{0, channels, 4, 4, 4}}}) {
         const Result cpu = run(at::kCPU, type, format, sizes), gpu = run(at::Device(at::kCUDA, 0), type, format, sizes);
         for (size_t i = 0; i < cpu.tensors.size(); ++i) {
-            const double error = ((gpu.tensors[i] - cpu.tensors[i]).norm() / cpu.tensors[i].norm().clamp_min(1e-300)).item<double>();
+            const double error =
+                ((gpu.tensors[i] - cpu.tensors[i]).norm() / cpu.tensors[i].norm().clamp_min(1e-300)).item<double>();
             EXPECT_LE(error, tolerance) << "tensor " << i << " of sizes " << at::IntArrayRef(sizes);
         }
     }

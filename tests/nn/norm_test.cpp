@@ -55,22 +55,30 @@ void compare(const std::string& kind, const Reference& reference, at::MemoryForm
 class NormKinds : public testing::TestWithParam<at::MemoryFormat> {};
 
 TEST_P(NormKinds, GroupEqualsATen) {
-    compare("group", [](const auto& x, const auto& w, const auto& b) { return at::group_norm(x, 2, w, b); }, GetParam());
+    compare(
+        "group", [](const auto& x, const auto& w, const auto& b) { return at::group_norm(x, 2, w, b); }, GetParam());
 }
 
 TEST_P(NormKinds, InstanceEqualsATen) {
-    compare("instance", [](const auto& x, const auto& w, const auto& b) {
-        return at::instance_norm(x, w, b, {}, {}, true, 0.1, 1e-5, false);
-    }, GetParam());
+    compare(
+        "instance",
+        [](const auto& x, const auto& w, const auto& b) {
+            return at::instance_norm(x, w, b, {}, {}, true, 0.1, 1e-5, false);
+        },
+        GetParam());
 }
 
 TEST_P(NormKinds, BatchEqualsATen) {
-    compare("batch", [](const auto& x, const auto& w, const auto& b) {
-        return at::batch_norm(x, w, b, {}, {}, true, 0.1, 1e-5, false);
-    }, GetParam());
+    compare(
+        "batch",
+        [](const auto& x, const auto& w, const auto& b) {
+            return at::batch_norm(x, w, b, {}, {}, true, 0.1, 1e-5, false);
+        },
+        GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, NormKinds, testing::Values(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast3d),
+INSTANTIATE_TEST_SUITE_P(Layouts, NormKinds,
+                         testing::Values(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast3d),
                          [](const auto& info) {
                              return info.param == at::MemoryFormat::Contiguous ? "Contiguous" : "ChannelsLast";
                          });
@@ -114,7 +122,8 @@ TEST(Norm, OfAnItemDoesNotDependOnItsBatch) {
     for (const auto& kind : {"group", "instance"}) {
         const auto norm = make_norm(kind, 6, 2, nullptr);
         const at::Tensor x = values({3, 6, 4, 5, 3}, 0).to(at::kFloat);
-        EXPECT_TRUE(norm->forward(x).equal(at::cat({norm->forward(x.slice(0, 0, 1)), norm->forward(x.slice(0, 1, 3))})));
+        EXPECT_TRUE(
+            norm->forward(x).equal(at::cat({norm->forward(x.slice(0, 0, 1)), norm->forward(x.slice(0, 1, 3))})));
     }
 }
 

@@ -26,7 +26,8 @@ TEST(RandomUniformTensor, HoldsTheScalarFunctionsNumbers) {
     const at::Tensor x = random_uniform_tensor(keys, Purpose::noise, 7, {3, 2, 5}, type(at::kDouble));
     for (int64_t b = 0; b < 3; ++b) {
         for (int64_t e = 0; e < 10; ++e) {
-            EXPECT_EQ(x[b].flatten()[e].item<double>(), random_uniform(keys[b], Purpose::noise, 7, static_cast<uint32_t>(e)));
+            EXPECT_EQ(x[b].flatten()[e].item<double>(),
+                      random_uniform(keys[b], Purpose::noise, 7, static_cast<uint32_t>(e)));
         }
     }
 }
@@ -89,7 +90,8 @@ TEST(RandomTensor, NeighboursAreUncorrelated) {
     const double five_sigma = 5 / std::sqrt(static_cast<double>(n));
     EXPECT_NEAR((z[0] * z[1]).mean().item<double>(), 0, five_sigma);
     for (const int64_t lag : {1, 2, 3, 4}) {
-        EXPECT_NEAR((z[0].slice(0, 0, n - lag) * z[0].slice(0, lag)).mean().item<double>(), 0, five_sigma) << "lag " << lag;
+        EXPECT_NEAR((z[0].slice(0, 0, n - lag) * z[0].slice(0, lag)).mean().item<double>(), 0, five_sigma)
+            << "lag " << lag;
     }
     const at::Tensor layer1 = random_normal_tensor(keys, Purpose::noise, 1, {2, n}, type(at::kDouble));
     EXPECT_NEAR((z * layer1).mean().item<double>(), 0, five_sigma);

@@ -29,8 +29,8 @@ public:
     }
     void OnTestPartResult(const testing::TestPartResult& result) override {
         if (!result.failed()) return;
-        std::cerr << "[rank " << rank_ << "] " << test_ << ": " << (result.file_name() ? result.file_name() : "?") << ':'
-                  << result.line_number() << ": " << result.message() << '\n';
+        std::cerr << "[rank " << rank_ << "] " << test_ << ": " << (result.file_name() ? result.file_name() : "?")
+                  << ':' << result.line_number() << ": " << result.message() << '\n';
     }
 
 private:

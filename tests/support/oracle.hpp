@@ -22,7 +22,8 @@ inline bool has_oracle() {
 
 /// Exit status of `script` (relative to the source folder) with `arguments`; what it prints goes to the test's output.
 inline int run_oracle(const std::string& script, const std::string& arguments) {
-    const auto command = std::string("'") + std::getenv("VOX_PYTHON") + "' '" + (source_folder() / script).string() + "' " + arguments;
+    const auto command =
+        std::string("'") + std::getenv("VOX_PYTHON") + "' '" + (source_folder() / script).string() + "' " + arguments;
     return std::system(command.c_str());
 }
 

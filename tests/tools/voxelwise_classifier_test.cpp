@@ -16,7 +16,8 @@ VoxelTable separable_case() {
     VoxelTable table{"case", {}, {}};
     for (int n = 0; n < 4000; ++n) {
         const float first = static_cast<float>(n % 400) / 100.0f - 2.0f;
-        table.intensities.push_back({first, static_cast<float>(n % 7), static_cast<float>(n % 11), static_cast<float>(n % 13)});
+        table.intensities.push_back(
+            {first, static_cast<float>(n % 7), static_cast<float>(n % 11), static_cast<float>(n % 13)});
         table.labels.push_back(first > 1 ? 2 : 0);
     }
     return table;

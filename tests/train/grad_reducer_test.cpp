@@ -30,7 +30,8 @@ struct Net {
         options.norm = norm;
         options.norm_groups = 4;
         options.dropout_prob = 0.3;
-        model = nn::make_model(options, {.in_channels = 2, .out_channels = 2, .seed = 5, .communicator = norm_comm.get()});
+        model =
+            nn::make_model(options, {.in_channels = 2, .out_channels = 2, .seed = 5, .communicator = norm_comm.get()});
         model->to(dtype);
     }
     std::vector<NamedParameter> parameters() const {
@@ -53,7 +54,8 @@ void backward(Net& net, int64_t begin, int64_t size, int64_t total, at::ScalarTy
     const auto keys = item_keys(begin, size);
     const auto options = at::TensorOptions().dtype(dtype);
     const auto image = ops::random_normal_tensor(keys, ops::Purpose::test_values, 0, {size, 2, 8, 8, 8}, options);
-    const auto target = ops::random_uniform_tensor(keys, ops::Purpose::test_values, 1, {size, 2, 8, 8, 8}, options) > 0.6;
+    const auto target =
+        ops::random_uniform_tensor(keys, ops::Purpose::test_values, 1, {size, 2, 8, 8, 8}, options) > 0.6;
     const ops::RandomScope random(keys);
     const auto losses = loss::dice_loss_per_item(net.model->forward(image), target);
     (losses.sum() / static_cast<double>(2 * total)).backward();
@@ -61,7 +63,8 @@ void backward(Net& net, int64_t begin, int64_t size, int64_t total, at::ScalarTy
 
 at::Tensor joined(const GradReducer& reducer) {
     std::vector<at::Tensor> parts;
-    for (const auto& parameter : reducer.parameters()) parts.push_back(parameter.tensor.grad().reshape({-1}).to(at::kDouble));
+    for (const auto& parameter : reducer.parameters())
+        parts.push_back(parameter.tensor.grad().reshape({-1}).to(at::kDouble));
     return at::cat(parts);
 }
 
@@ -100,7 +103,8 @@ TEST(GradReducer, EqualsTheSingleProcessOnTheJoinedBatchInFp64) {
 }
 
 TEST(GradReducer, EqualsTheSingleProcessOnTheJoinedBatchInFp32) {
-    for (const char* norm_kind : {"group", "sync_batch"}) expect_same_gradients(norm_kind, at::kFloat, 5, 1e-5, 16 << 10);
+    for (const char* norm_kind : {"group", "sync_batch"})
+        expect_same_gradients(norm_kind, at::kFloat, 5, 1e-5, 16 << 10);
 }
 
 TEST(GradReducer, OneBucketOrOneATensorGiveTheSame) {

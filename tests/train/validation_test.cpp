@@ -18,7 +18,8 @@ class CountingTask final : public Task {
 public:
     explicit CountingTask(int64_t cases, int64_t failing = -1) : failing_(failing) {
         for (int64_t i = 0; i < cases; ++i)
-            cases_.push_back({"case_" + std::to_string(i), static_cast<size_t>(i), static_cast<double>(1 + (i * 7) % 5)});
+            cases_.push_back(
+                {"case_" + std::to_string(i), static_cast<size_t>(i), static_cast<double>(1 + (i * 7) % 5)});
     }
     torch::nn::Module& model() override { return *model_; }
     data::Loader& train_data() override { throw std::logic_error("not used"); }
@@ -30,7 +31,8 @@ public:
         if (static_cast<int64_t>(which.index) == failing_) throw core::DataError("case " + which.id + " is damaged");
         EXPECT_FALSE(model_->is_training());
         ++computed;
-        CaseFigures result{which.id, {{"a", 0.1 * static_cast<double>(which.index)}, {"b", std::nan("")}}, std::nullopt};
+        CaseFigures result{
+            which.id, {{"a", 0.1 * static_cast<double>(which.index)}, {"b", std::nan("")}}, std::nullopt};
         if (preview) result.preview = report::Image{1, 1, 1, {7}, {}};
         return result;
     }
