@@ -9,12 +9,14 @@
 
 namespace vox::app {
 
-/// One case, one rank: reads the channels, predicts in RAS, and writes the label map with the input's affine, size and axis order
-/// as uint8 in the data set's label scheme.  Throws DataError naming file and case; WriteError.
+/// The files of one case that is to be segmented.
 struct SegmentCase {
     std::string id;
     std::vector<std::pair<std::string, std::filesystem::path>> channels;  // name and file, in the model's order
 };
+
+/// One case, one rank: reads the channels, predicts in RAS, and writes the label map with the input's affine, size and axis order
+/// as uint8 in the data set's label scheme.  Throws DataError naming file and case; WriteError.
 void segment_case(const SegmentCase& input, tasks::TrainedSegmentation& trained,
                   const std::filesystem::path& output_file);
 

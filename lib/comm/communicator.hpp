@@ -24,7 +24,7 @@ public:
 
 /// A group of ranks that exchange tensors.  Every operation is a collective: ALL ranks call it, in the same order, with the
 /// same shape and dtype (empty tensors included).  One thread posts on one communicator: what posts from another thread, or
-/// in an order of its own (gradient reducer, SyncBN and losses, watchdog), takes a `duplicate()`.
+/// in an order of its own (the gradient reducer, what synchronises inside a model), takes a `duplicate()`.
 /// Tensors are contiguous in some dense memory format, on `device()` (MPI also takes GPU tensors: staged through the host).
 /// Floating dtypes; bf16 and fp16 are reduced in fp32 on MPI.  int64, int32 and uint8 work for sum, broadcast and gather.
 class Communicator {
@@ -40,7 +40,7 @@ public:
 
     /// In place: the sum over ranks.  The same bits on every rank.
     virtual void all_reduce_sum(const at::Tensor& tensor) = 0;
-    virtual std::unique_ptr<Work> all_reduce_sum_async(const at::Tensor& tensor) = 0;
+    virtual std::unique_ptr<Work> all_reduce_sum_async(const at::Tensor& tensor) = 0;  // returns at once
     /// input [size*n, ...] -> [n, ...]: this rank's slice of the sum.
     virtual at::Tensor reduce_scatter_sum(const at::Tensor& input) = 0;
     /// In place: rank `root`'s values.

@@ -6,13 +6,13 @@
 
 namespace vox::comm {
 
-/// How ranks exchange tensors.
+/// How ranks exchange tensors: section `comm` of a configuration.
 struct Options {
     std::string backend = "auto";  // auto | local | mpi | nccl
     std::string device = "auto";   // auto | cpu | cuda
-    double timeout_s = 600;
+    double timeout_s = 600;        // longest wait for a collective, which then ends the job
 
-    void read(config::Section& section);
+    void read(config::Section& section);  // throws ConfigError
 };
 
 }  // namespace vox::comm

@@ -12,7 +12,7 @@ namespace vox::comm {
 
 /// All ranks of the job.  Owns a communicator of its own, so that its messages never mix with tensors'.
 /// Every member function but the plain getters is a collective: ALL ranks call it, in the same order.
-/// Throws PeerError where MPI reports a failure.
+/// Throws PeerError where MPI reports a failure, or the time limit of MpiSession::make_world passes.
 class World {
 public:
     virtual ~World() = default;
@@ -33,8 +33,8 @@ public:
     virtual std::string broadcast(const std::string& bytes, int root = 0) = 0;
     /// Every rank's bytes in rank order, on every rank.
     virtual std::vector<std::string> gather(const std::string& bytes) = 0;
-    virtual std::vector<double> sum(const std::vector<double>& values) = 0;
-    virtual double max(double value) = 0;
+    virtual std::vector<double> sum(const std::vector<double>& values) = 0;  // element by element; equal lengths
+    virtual double max(double value) = 0;  // the largest of all ranks'
     virtual void barrier() = 0;
 
     /// Runs `work` on every rank and agrees: where any rank threw, ALL ranks throw.  The rank that failed rethrows its own

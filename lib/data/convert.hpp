@@ -15,6 +15,7 @@
 
 namespace vox::data {
 
+/// What to convert and how: the command line of convert_dataset.
 struct ConvertOptions {
     std::string layout = "brats";  // brats, msd, nnunet, generic
     std::filesystem::path input, output;

@@ -25,8 +25,8 @@ struct CaseFiles {
 struct Listing {
     std::vector<std::string> channels;
     std::vector<CaseFiles> cases;  // by id
-    std::string
-        scheme_hint;  // what names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"
+    /// What names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"; empty: nothing.
+    std::string scheme_hint;
 };
 
 /// Throws DataError where the folder does not exist, holds no case of the layout, or one id twice.  Opens no volume.

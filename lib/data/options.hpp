@@ -14,8 +14,8 @@ namespace vox::data {
 
 struct Options {
     int64_t batch_size = 1;         // items a rank and micro-batch; 0 where global_batch_size says it
-    int64_t global_batch_size =
-        0;  // items an optimizer step, over all ranks and micro-batches; 0 where batch_size says it
+    /// Items an optimizer step, over all ranks and micro-batches; 0 where batch_size says it.
+    int64_t global_batch_size = 0;
     std::vector<int64_t> crop_size{96, 96, 96};  // D, H, W
     int64_t samples_per_case = 1;
     double foreground_ratio = 0.33;

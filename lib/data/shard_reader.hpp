@@ -44,7 +44,7 @@ public:
     void read_image(size_t case_index, const core::Box& box, std::span<float> out) const;
     /// out [d,h,w].
     void read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out) const;
-    const std::vector<ForegroundPositions>& foreground(size_t case_index) const;
+    const std::vector<ForegroundPositions>& foreground(size_t case_index) const;  // one entry a label value, 0 has none
 
     struct Counters {
         int64_t chunks_decoded = 0, cache_hits = 0, bytes_read = 0;

@@ -20,13 +20,14 @@ std::string_view describe(EmptyRule rule);
 /// "both_empty_is_one" and "skip", for configurations; ConfigError for another text.
 EmptyRule empty_rule(const std::string& name);
 
-/// From voxel counts.
+/// From voxel counts: in prediction and truth, in the prediction, in the truth.
 double dice(int64_t both, int64_t predicted, int64_t truth, EmptyRule rule);
 
-/// Masks of equal shape and device; a voxel is inside where it is not 0.  The counts are exact.  Any rank.
+/// Masks of equal device; a voxel is inside where it is not 0.  The counts are exact.  Any rank, no communication.
+/// Throws InternalError where the shapes differ.
 double dice(const at::Tensor& predicted, const at::Tensor& truth, EmptyRule rule);
 
-/// masks [K,D,H,W] -> one figure a channel.
+/// The same for masks [K,D,H,W]: one figure a channel.
 std::vector<double> dice_per_channel(const at::Tensor& predicted, const at::Tensor& truth, EmptyRule rule);
 
 }  // namespace vox::metrics

@@ -13,7 +13,7 @@
 
 namespace vox::ops {
 
-struct Philox4 {
+struct Philox4 {  // a counter, or the four random words made of it
     uint32_t v[4];
 };
 

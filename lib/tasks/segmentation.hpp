@@ -12,7 +12,7 @@ namespace vox::tasks {
 class Segmentation final : public train::Task {
 public:
     /// Any rank, no communication: opens the shards, names regions that cannot be learnt, builds model and loader.  `comm` is
-    /// for what synchronises inside the model.  Throws DataError.
+    /// for what synchronises inside the model.  Throws as make_task.
     Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm);
 
     torch::nn::Module& model() override { return *model_; }

@@ -9,7 +9,7 @@ public:
     StopSignal();
     ~StopSignal();
     StopSignal(const StopSignal&) = delete;
-    bool requested() const;
+    bool requested() const;  // on this rank, by now
 };
 
 }  // namespace vox::train

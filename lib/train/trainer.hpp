@@ -37,12 +37,13 @@ struct RunRecord {
 /// All ranks build one with equal arguments (but for the communicator's rank) and call the same functions in the same order.
 class Trainer {
 public:
-    /// Rank 0's weights are broadcast, and every rank's compared.
+    /// All ranks.  Rank 0's weights are broadcast; `resume` compares every rank's.  All references outlive the trainer.
     Trainer(const Options& options, Task& task, comm::World& world, comm::Communicator& comm, RunRecord run);
     ~Trainer();
 
     /// All ranks: goes on from this checkpoint, or starts at step 0 where there is none (from `init_from`, where given).
-    /// Throws DataError where the checkpoint is not of this model.
+    /// Once, before `run`: it also opens the files that rank 0 writes.  Throws DataError where the checkpoint is not of
+    /// this model.
     void resume(const std::optional<checkpoint::Choice>& choice);
 
     /// All ranks: trains to the end, or until a stop is asked for.  Returns done, or stopped (saved; start again to go on).
