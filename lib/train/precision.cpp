@@ -2,7 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
-#include <cuda_runtime_api.h>
+#include <ATen/cuda/CUDAContextLight.h>
 
 #include <algorithm>
 
@@ -16,11 +16,7 @@ constexpr int64_t kGrowthInterval = 2000;
 constexpr double kLargestScale = 4294967296.0;
 
 /// Ampere (8.0) and later.
-bool has_bf16(at::Device device) {
-    int major = 0;
-    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) == cudaSuccess &&
-           major >= 8;
-}
+bool has_bf16(at::Device device) { return at::cuda::getDeviceProperties(device.index())->major >= 8; }
 
 }  // namespace
 
