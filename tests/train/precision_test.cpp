@@ -1,5 +1,6 @@
 #include "train/precision.hpp"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
