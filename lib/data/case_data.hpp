@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/case_info.hpp"
+#include "data/layouts.hpp"
 #include "data/shard_reader.hpp"
 
 namespace vox::data {
@@ -27,6 +28,10 @@ struct NamedVolume {
     std::string name;
     NiftiImage image;
 };
+
+/// The volumes of a case's channels, each file read once.  Throws DataError as `read_nifti`, and where a 4-D file holds another
+/// number of volumes than expected.
+std::vector<NamedVolume> read_channels(const CaseFiles& files);
 
 /// Brings the channels to RAS and to one lossless type, and measures what the shard records of a case.  `label` may be null.
 /// Throws DataError, without the case's name, for grids that do not match, types that have no common lossless type, and

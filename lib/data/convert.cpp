@@ -47,24 +47,6 @@ std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
     return hex(xxh3_64(std::string_view(text)));
 }
 
-std::vector<NamedVolume> read_channels(const CaseFiles& files) {
-    std::vector<NamedVolume> channels;
-    std::vector<NiftiImage> volumes;
-    for (const auto& channel : files.channels) {
-        if (channel.volume < 0) {
-            channels.push_back({channel.name, read_nifti(channel.file)});
-            continue;
-        }
-        if (channel.volume == 0) volumes = read_nifti_channels(channel.file);
-        if (volumes.size() != files.channels.size()) {
-            throw DataError(concat(channel.file.string(), ": has ", volumes.size(), " channels, dataset.json names ",
-                                   files.channels.size()));
-        }
-        channels.push_back({channel.name, std::move(volumes[static_cast<size_t>(channel.volume)])});
-    }
-    return channels;
-}
-
 class Converter {
 public:
     Converter(comm::World& world, const ConvertOptions& options) : world_(world), options_(options) {}

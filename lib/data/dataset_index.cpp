@@ -134,4 +134,11 @@ DatasetIndex read_dataset_index(const std::filesystem::path& folder, std::string
     }
 }
 
+bool is_shard_folder(const std::filesystem::path& folder) {
+    std::ifstream in(folder / format::kDatasetFile);
+    if (!in) return false;
+    const Json json = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+    return !json.contains("modality") && !json.contains("channel_names");  // a damaged one is ours to complain about
+}
+
 }  // namespace vox::data

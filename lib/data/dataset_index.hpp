@@ -34,4 +34,7 @@ void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex
 /// field, where it is missing, of another version, or contradicts itself.
 DatasetIndex read_dataset_index(const std::filesystem::path& folder, std::string& digest);
 
+/// True where the folder holds a dataset.json that is not one of MSD or nnU-Net.
+bool is_shard_folder(const std::filesystem::path& folder);
+
 }  // namespace vox::data

@@ -39,7 +39,8 @@ std::string scheme_hint(const json& dataset) {
 CaseFiles from_4d(const fs::path& input, const json& entry, const std::vector<std::string>& channels) {
     const fs::path image = (input / entry.at("image").get<std::string>()).lexically_normal();
     CaseFiles one{volume_stem(image), {}, {}, {}};
-    for (size_t c = 0; c < channels.size(); ++c) one.channels.push_back({channels[c], image, static_cast<int64_t>(c)});
+    const auto volumes = static_cast<int64_t>(channels.size());
+    for (int64_t c = 0; c < volumes; ++c) one.channels.push_back({channels[static_cast<size_t>(c)], image, c, volumes});
     if (entry.contains("label")) one.label = (input / entry.at("label").get<std::string>()).lexically_normal();
     if (!fs::exists(image)) one.problem = concat(image.string(), ": does not exist");
     return one;

@@ -15,6 +15,7 @@ struct CaseFiles {
         std::string name;
         std::filesystem::path file;
         int64_t volume = -1;  // which volume of a 4-D file; -1: the file is one volume
+        int64_t volumes = 1;  // how many volumes a 4-D file must hold
     };
     std::string id;
     std::vector<Channel> channels;  // in the data set's order
@@ -37,6 +38,11 @@ Listing list_msd(const std::filesystem::path& input);
 /// generic: a folder a case; every volume but label, seg and mask is a channel, or those that `channels` and `label` name.
 Listing list_generic(const std::filesystem::path& input, const std::vector<std::string>& channels,
                      const std::string& label);
+
+/// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
+/// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a
+/// folder a case.  Throws as the others.
+Listing list_for_model(const std::filesystem::path& input, const std::vector<std::string>& channels);
 
 /// Removes ".nii" or ".nii.gz"; an empty text for any other file.
 std::string volume_stem(const std::filesystem::path& file);
