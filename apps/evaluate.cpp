@@ -8,6 +8,7 @@
 #include "app/threads.hpp"
 #include "comm/make_communicator.hpp"
 #include "core/log.hpp"
+#include "data/durable_file.hpp"
 
 namespace {
 
@@ -20,7 +21,7 @@ app::ProgramTable table() {
     add("predictions", po::value<std::string>(), "folder of <case>.nii.gz label maps");
     add("references", po::value<std::string>(), "folder with the true label maps, searched in all its folders");
     add("label-scheme", po::value<std::string>(),
-        "what the label values mean: brats2020, brats2023, msd_brats, brats2013");
+        "what the label values mean: brats2020, brats2023, msd_brats, brats2013, generic (a region a value)");
     add("run", po::value<std::string>(), "instead of predictions: a run, its checkpoints/ or one checkpoint");
     add("data", po::value<std::string>(), "with --run: folder of shards");
     add("split", po::value<std::string>()->default_value("test"), "with --run: train, val or test");
@@ -38,6 +39,35 @@ std::string text(const app::Arguments& arguments, const char* name) {
     return arguments[name].as<std::string>();
 }
 
+/// A name of the command line: what `check` refuses is a mistake of usage.
+template <class Check>
+auto named(const std::string& name, Check check) {
+    try {
+        return check(name);
+    } catch (const core::Error& error) {
+        throw core::UsageError(error.what());
+    }
+}
+
+void check_usage(const app::Arguments& arguments) {
+    if (arguments.count("run") == arguments.count("predictions"))
+        throw core::UsageError("give either --predictions or --run; evaluate --help lists the options");
+    const auto split = arguments["split"].as<std::string>();
+    if (split != "train" && split != "val" && split != "test")
+        throw core::UsageError("--split " + split + ": there are train, val and test");
+    named(arguments["empty-rule"].as<std::string>(), metrics::empty_rule);
+    if (arguments.count("predictions")) {
+        const auto scheme = text(arguments, "label-scheme");
+        if (scheme != "generic") named(scheme, data::label_scheme);
+    }
+}
+
+std::filesystem::path output_folder(const app::Arguments& arguments) {
+    if (arguments.count("output")) return text(arguments, "output");
+    if (arguments.count("run")) return std::filesystem::path(text(arguments, "run")) / "evaluation";
+    return text(arguments, "predictions");
+}
+
 report::FiguresTable score(comm::World& world, const app::Arguments& arguments) {
     if (arguments.count("run")) {
         app::settle_threads(world);
@@ -47,9 +77,9 @@ report::FiguresTable score(comm::World& world, const app::Arguments& arguments) 
     }
     report::FiguresTable result;
     world.on_root("scoring", [&] {
-        result = app::evaluate_files(text(arguments, "predictions"), text(arguments, "references"),
-                                     data::label_scheme(text(arguments, "label-scheme")),
-                                     metrics::empty_rule(text(arguments, "empty-rule")));
+        result =
+            app::evaluate_files(text(arguments, "predictions"), text(arguments, "references"),
+                                text(arguments, "label-scheme"), metrics::empty_rule(text(arguments, "empty-rule")));
     });
     return result;
 }
@@ -58,12 +88,12 @@ report::FiguresTable score(comm::World& world, const app::Arguments& arguments) 
 
 int main(int argc, char** argv) {
     return app::run_program(argc, argv, table(), [](comm::World& world, const app::Arguments& arguments) {
+        check_usage(arguments);
+        const auto folder = output_folder(arguments);
         const auto result = score(world, arguments);
         world.on_root("writing the figures", [&] {
-            const std::filesystem::path folder = arguments.count("output") ? text(arguments, "output")
-                                                 : arguments.count("run")  ? text(arguments, "run") + "/evaluation"
-                                                                           : text(arguments, "predictions");
             std::cout << report::to_text(result);
+            data::make_output_folder(folder);
             report::write_json(folder / "metrics.json", result);
             report::write_csv(folder / "cases.csv", result);
             core::log::info("written: ", (folder / "metrics.json").string(), " and cases.csv");
