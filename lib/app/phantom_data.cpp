@@ -9,16 +9,19 @@ namespace vox::app {
 std::filesystem::path make_phantom_shards(comm::World& world, const std::filesystem::path& folder) {
     constexpr uint32_t kCases = 12;
     constexpr int64_t kEdge = 64;
-    world.together("making phantoms", [&] {
-        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= kCases;
-             number += static_cast<uint32_t>(world.size()))
-            data::write_brats_phantom(folder / "nifti", number, kEdge, /*seed=*/0);
-    });
     data::ConvertOptions options;
     options.input = folder / "nifti";
     options.output = folder / "shards";
     options.label_scheme = "brats2020";
-    data::convert(world, options);
+    // dataset.json is the last file of a conversion.  Made again, the same brains would count as other data: files have times.
+    if (!world.any(std::filesystem::exists(options.output / "dataset.json"))) {
+        world.together("making phantoms", [&] {
+            for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= kCases;
+                 number += static_cast<uint32_t>(world.size()))
+                data::write_brats_phantom(options.input, number, kEdge, /*seed=*/0);
+        });
+        data::convert(world, options);
+    }
     return options.output;
 }
 
