@@ -29,8 +29,10 @@ vox::app::ProgramTable table() {
     table.options.add_options()("shards", options::value<std::string>()->required(),
                                 "folder with dataset.json; the first word of the command line stands for it")(
         "verify", options::bool_switch(), "read and check every chunk; each damaged one is named")(
-        "case", options::value<std::string>()->default_value(""), "one case: its details, or what --export writes")(
-        "export", options::value<std::string>()->default_value(""), "folder for the NIfTI files of --case");
+        "case", options::value<std::string>()->default_value(""),
+        "one case: its details; with --export, what is written")(
+        "export", options::value<std::string>()->default_value(""),
+        "folder for the NIfTI files of --case, or of every case");
     return table;
 }
 
@@ -84,11 +86,11 @@ void export_case(const ShardReader& reader, size_t index, const fs::path& folder
 ExitCode inspect_shards(vox::comm::World& world, const vox::app::Arguments& arguments) {
     const fs::path folder = arguments["shards"].as<std::string>();
     const std::string id = arguments["case"].as<std::string>(), target = arguments["export"].as<std::string>();
-    if (!target.empty() && id.empty()) throw UsageError("--export needs --case");
     if (!world.is_root()) return ExitCode::done;
     const ShardReader reader(folder);
     if (!target.empty()) {
-        export_case(reader, find_case(reader, id), target);
+        if (!id.empty()) export_case(reader, find_case(reader, id), target);
+        for (size_t i = 0; id.empty() && i < reader.cases().size(); ++i) export_case(reader, i, target);
     } else if (!id.empty()) {
         print_case(reader.cases()[find_case(reader, id)]);
     } else if (!arguments["verify"].as<bool>()) {
