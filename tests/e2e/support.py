@@ -1,4 +1,5 @@
 """What end-to-end tests share: the programs under mpirun, phantoms and shards made once, and reading what a run left."""
+import contextlib
 import fcntl
 import json
 import os
@@ -89,6 +90,19 @@ def metrics(run_folder, kind="step"):
     """The lines of metrics.jsonl of one kind, by step."""
     lines = [json.loads(line) for line in (pathlib.Path(run_folder) / "metrics.jsonl").read_text().splitlines()]
     return {line["step"]: line for line in lines if line["kind"] == kind}
+
+
+@contextlib.contextmanager
+def read_only_mount(test):
+    """A folder on a file system that refuses writing, to root as well; skips where mounting is not allowed."""
+    mount = test.folder / "mount"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", mount], capture_output=True).returncode:
+        test.skipTest("mounting is not allowed here")
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", mount], check=True)
 
 
 def newest_checkpoint(run_folder):
