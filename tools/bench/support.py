@@ -52,7 +52,8 @@ def run(command, threads=1):
 
 
 def mpirun(ranks):
-    return ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", ranks]
+    """Not bound to cores, as torchrun's processes are not: a stranger on one core then costs both sides alike."""
+    return ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-np", ranks]
 
 
 def phantoms(work, cases, size):
