@@ -55,4 +55,9 @@ std::unique_ptr<Communicator> make_mpi_communicator(World& world, at::Device dev
     return std::make_unique<MpiCommunicator>(mpi_of(world), device, timeout_s);
 }
 
+std::unique_ptr<World> make_world_with_time_limit(World& world, double timeout_s) {
+    if (dynamic_cast<MpiWorld*>(&world) == nullptr) return make_local_world();
+    return std::make_unique<MpiWorld>(mpi_of(world), timeout_s);
+}
+
 }  // namespace vox::comm

@@ -17,4 +17,8 @@ std::unique_ptr<Communicator> make_communicator(World& world, const Options& opt
 /// Over MPI, whatever else there is.  `world` comes from an MpiSession, otherwise ConfigError.  All ranks.
 std::unique_ptr<Communicator> make_mpi_communicator(World& world, at::Device device, double timeout_s);
 
+/// Another World over the same ranks, whose messages do not mix with this one's; each of its waits ends with PeerError after
+/// `timeout_s`.  All ranks.
+std::unique_ptr<World> make_world_with_time_limit(World& world, double timeout_s);
+
 }  // namespace vox::comm
