@@ -46,6 +46,7 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
     open.record.program = program_version();
     open.record.seed = static_cast<uint64_t>(config.task.seed);
     open.record.checkpoint = config.checkpoint;
+    open.record.timeout_s = config.comm.timeout_s;
     open.record.threads_per_rank = settle_threads(world, config.train.threads_per_rank);
     std::string start;
     world.on_root("opening the run", [&] {

@@ -35,6 +35,7 @@ struct Progress {
 struct Phase {
     std::string name = "train";
     std::vector<std::string> frozen;  // parameter name prefixes that do not train; their modules are in eval mode
+    int64_t steps = 0;                // its length, for the schedule; 0: to the end of the run
 };
 
 /// A validation case and how much work it is (voxels), for sharding over ranks.
@@ -73,9 +74,10 @@ public:
     /// ranks by the trainer.
     virtual std::vector<double> weights(const data::Batch& batch) const = 0;
     /// Per term: this rank's share of the loss, a sum and not a mean; the sum over ranks is the loss.  Scalars with a graph,
-    /// also for an empty batch.
+    /// also for an empty batch; finite also where the weight is 0, since 0 times NaN is NaN.
     virtual std::vector<at::Tensor> loss_sums(const data::Batch& batch) = 0;
 
+    /// Pure, the same on every rank; asked before each step.
     virtual Phase phase(const Progress&) const { return {}; }
 
     virtual std::vector<ValidationCase> validation_cases() const = 0;

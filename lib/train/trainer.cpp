@@ -1,15 +1,11 @@
 #include "train/trainer.hpp"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
-#include <cmath>
 
+#include "checkpoint/named_tensors.hpp"
+#include "comm/make_communicator.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "ops/random_scope.hpp"
 #include "train/memory.hpp"
 #include "train/replicas.hpp"
 
@@ -19,58 +15,29 @@ Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::C
     : options_(options),
       task_(task),
       world_(world),
+      step_world_(comm::make_world_with_time_limit(world, run.timeout_s)),
       comm_(comm),
       run_(std::move(run)),
       precision_(resolve_precision(options.precision, comm.device())),
       scaler_(precision_) {
     total_steps_ = options_.total_steps(task_.train_data().steps_per_epoch(options_.accumulation));
     broadcast_replicas(task_.model(), comm_);
-    begin_phase(task_.phase({0, 0}));
 }
 
 Trainer::~Trainer() = default;
 
-/// What trains, and everything that remembers something about it.
-void Trainer::begin_phase(const Phase& phase) {
-    phase_ = phase;
-    std::vector<NamedParameter> trained;
-    checkpoint::NamedTensors tensors;
-    for (auto& item : task_.model().named_parameters()) {
-        const bool frozen =
-            std::ranges::any_of(phase.frozen, [&](const auto& prefix) { return item.key().starts_with(prefix); });
-        item.value().set_requires_grad(!frozen);
-        if (frozen) continue;
-        trained.push_back({item.key(), item.value()});
-        tensors.push_back({item.key(), item.value()});
-    }
-    const int64_t effective_batch = run_.global_micro_batch * options_.accumulation;
-    reducer_.reset();  // before the next one takes over the gradients
-    reducer_ = std::make_unique<GradReducer>(std::move(trained), comm_.duplicate(),
-                                             GradReducer::Options{options_.bucket_mb << 20});
-    optimizer_ = make_optimizer(options_.optimizer, tensors);
-    schedule_ = std::make_unique<Schedule>(
-        options_.schedule, scaled_lr(options_.optimizer.lr, effective_batch, options_.schedule), total_steps_);
-    ema_ =
-        options_.ema.enabled ? std::make_unique<Ema>(options_.ema, checkpoint::module_state(task_.model())) : nullptr;
-    best_.reset();
-    train_mode();
-}
-
-void Trainer::train_mode() {
-    task_.model().train();
-    for (const auto& item : task_.model().named_modules()) {
-        const auto frozen = [&](const auto& prefix) { return !item.key().empty() && item.key().starts_with(prefix); };
-        if (std::ranges::any_of(phase_.frozen, frozen)) item.value()->eval();
-    }
-}
-
 core::ExitCode Trainer::run() {
+    core::check(reducer_ != nullptr, "run() before resume()");
     core::ExitCode code = core::ExitCode::done;
-    while (steps_done_ < total_steps_) {                        // all ranks, in step
+    while (steps_done_ < total_steps_) {  // all ranks, in step
+        const Phase phase = task_.phase({steps_done_, task_.train_data().position().epoch});
+        if (phase.name != phase_.name) begin_phase(phase, steps_done_);
+        last_metric_.reset();
+        improved_ = false;
         const StepResult result = step();
         write_down(result);
         if (options_.replica_check_every > 0 && steps_done_ % options_.replica_check_every == 0)
-            check_replicas(task_.model(), world_, steps_done_);
+            check_replicas(task_.model(), *step_world_, steps_done_);
         if (validation_due()) run_validation();
         const bool last = steps_done_ == total_steps_;
         if (result.stop && !last) {
@@ -78,37 +45,36 @@ core::ExitCode Trainer::run() {
             code = core::ExitCode::stopped;
             break;
         }
-        if (save_due() || last) save(/*wait=*/last);
+        if (last || save_due()) save(/*wait=*/last);
     }
     finish();
     return code;
 }
 
-StepResult Trainer::step() {                                    // all ranks
+StepResult Trainer::step() {  // all ranks
     const core::Timer timer;
     const double waited_before = task_.train_data().wait_seconds();
     StepResult result;
     std::vector<data::Batch> batches;
-    world_.together("reading training data", [&] { batches = task_.train_data().next(options_.accumulation); });
+    step_world_->together("reading training data", [&] { batches = task_.train_data().next(options_.accumulation); });
     task_.prepare(batches);
-    const auto totals = global_weights(batches);                // per term, over micro-batches and ranks
-    std::vector<at::Tensor> sums(totals.size());                // this rank's, of all micro-batches
+    const auto totals = global_weights(batches, result);  // per term, over micro-batches and ranks
+    checkpoint::NamedTensors buffers;                     // as they were: forward moves statistics, also by NaN
+    for (const auto& [name, value] : checkpoint::module_buffers(task_.model()))
+        buffers.push_back({name, value.clone()});
+    std::vector<at::Tensor> sums(totals.size());          // this rank's, of all micro-batches
     reducer_->zero();
     for (size_t i = 0; i < batches.size(); ++i) {
-        reducer_->arm(i + 1 == batches.size());                 // reduce during the last micro-batch only
-        const ops::RandomScope random(batches[i].keys);         // dropout and noise draw from these, not from a rank
-        at::Tensor loss;
-        {
-            const Autocast autocast(precision_, comm_.device());
-            loss = weighted_loss(batches[i], totals, sums);
-        }
-        scaler_.scale(loss).backward();
+        reducer_->arm(i + 1 == batches.size());           // reduce during the last micro-batch only
+        forward_and_backward(batches[i], totals, sums);
     }
-    reducer_->wait();                                           // gradients are now sums over ranks
+    reducer_->wait();                                     // gradients are now sums over ranks
     const auto own_sums = agree_on_sums(result, sums, totals);
-    if (!result.empty) update_weights(result);
-    if (result.bad) count_bad_step(batches, own_sums);
-    if (result.empty || result.bad) ++skipped_steps_;
+    update_weights(result);
+    if (result.empty || result.bad) {
+        checkpoint::copy_into(checkpoint::module_buffers(task_.model()), buffers, "the model before a skipped step");
+        skip_step(result, batches, own_sums);
+    }
     ++steps_done_;
     own_items_ = 0;
     for (const auto& batch : batches) own_items_ += batch.size();
@@ -119,93 +85,57 @@ StepResult Trainer::step() {                                    // all ranks
     return result;
 }
 
-std::vector<double> Trainer::global_weights(const std::vector<data::Batch>& batches) {
-    std::vector<double> totals(task_.terms().size(), 0.0);
-    for (const auto& batch : batches) {
-        const auto weights = task_.weights(batch);
-        for (size_t t = 0; t < totals.size(); ++t) totals[t] += weights[t];
-    }
-    return world_.sum(totals);
+void Trainer::begin_phase(const Phase& phase, int64_t first_step) {
+    phase_ = phase;
+    phase_start_ = first_step;
+    auto trained = choose_trained(phase);
+    checkpoint::NamedTensors tensors;
+    for (const auto& [name, tensor] : trained) tensors.push_back({name, tensor});
+    const int64_t effective_batch = run_.global_micro_batch * options_.accumulation;
+    reducer_.reset();  // before the next one takes over the gradients
+    reducer_ = std::make_unique<GradReducer>(std::move(trained), comm_.duplicate(),
+                                             GradReducer::Options{options_.bucket_mb << 20});
+    optimizer_ = make_optimizer(options_.optimizer, tensors);
+    schedule_ = std::make_unique<Schedule>(options_.schedule,
+                                           scaled_lr(options_.optimizer.lr, effective_batch, options_.schedule),
+                                           phase.steps > 0 ? phase.steps : total_steps_ - first_step);
+    ema_ =
+        options_.ema.enabled ? std::make_unique<Ema>(options_.ema, checkpoint::module_state(task_.model())) : nullptr;
+    best_.reset();
+    train_mode();
+    if (first_step > 0) core::log::info("phase '", phase.name, "' begins at step ", first_step);
 }
 
-/// This rank's share of the loss: sum over terms of coefficient * sum / total.  `sums` gains the unweighted sums, which
-/// stay on the device: asking for a number here would hold the GPU up in every micro-batch.
-at::Tensor Trainer::weighted_loss(const data::Batch& batch, const std::vector<double>& totals,
-                                  std::vector<at::Tensor>& sums) {
-    const auto terms = task_.terms();
-    const auto losses = task_.loss_sums(batch);
-    core::check(losses.size() == terms.size(), "a task must return one loss a term");
-    at::Tensor loss;
-    for (size_t t = 0; t < terms.size(); ++t) {
-        const double factor = totals[t] > 0 ? terms[t].coefficient / totals[t] : 0.0;
-        const at::Tensor part = losses[t] * factor;
-        loss = loss.defined() ? loss + part : part;
-        const at::Tensor sum = losses[t].detach().to(at::kDouble);
-        sums[t] = sums[t].defined() ? sums[t] + sum : sum;
+/// Sets requires_grad of every parameter.  Throws ConfigError where the phase freezes what is not there, or everything.
+std::vector<NamedParameter> Trainer::choose_trained(const Phase& phase) {
+    std::vector<NamedParameter> trained;
+    std::vector<bool> matched(phase.frozen.size(), false);
+    for (auto& item : task_.model().named_parameters()) {
+        bool frozen = false;
+        for (size_t i = 0; i < phase.frozen.size(); ++i) {
+            if (!item.key().starts_with(phase.frozen[i])) continue;
+            frozen = true;
+            matched[i] = true;
+        }
+        item.value().set_requires_grad(!frozen);
+        if (!frozen) trained.push_back({item.key(), item.value()});
     }
-    return loss;
+    for (size_t i = 0; i < matched.size(); ++i) {
+        if (!matched[i])
+            throw core::ConfigError(core::concat("phase '", phase.name, "' freezes '", phase.frozen[i],
+                                                 "', but no parameter of the model begins so"));
+    }
+    if (trained.empty()) throw core::ConfigError(core::concat("phase '", phase.name, "' freezes every parameter"));
+    return trained;
 }
 
-/// One reduction for everything that ranks must agree on after backward.  Returns this rank's own sums.
-std::vector<double> Trainer::agree_on_sums(StepResult& result, const std::vector<at::Tensor>& sums,
-                                           const std::vector<double>& totals) {
-    std::vector<double> own;
-    for (const auto& sum : sums) own.push_back(sum.item<double>());
-    auto values = own;
-    values.push_back(stop_signal_.requested() ? 1.0 : 0.0);
-    values = world_.sum(values);
-    const auto terms = task_.terms();
-    for (size_t t = 0; t < terms.size(); ++t) {
-        const double mean = totals[t] > 0 ? values[t] / totals[t] : 0.0;
-        result.term_means.push_back(mean);
-        result.loss += terms[t].coefficient * mean;
+void Trainer::train_mode() {
+    task_.model().train();
+    for (const auto& item : task_.model().named_modules()) {
+        // "encoder." and "encoder" both mean the module "encoder", and with it everything below.
+        const auto frozen = [&](const auto& prefix) { return (item.key() + ".").starts_with(prefix); };
+        if (!item.key().empty() && std::ranges::any_of(phase_.frozen, frozen)) item.value()->eval();
     }
-    result.stop = values.back() > 0;
-    result.items = static_cast<int64_t>(*std::ranges::max_element(totals));
-    result.empty = result.items == 0;
-    return own;
-}
-
-/// Every rank holds the same gradients, so that every decision here is the same without asking.
-void Trainer::update_weights(StepResult& result) {
-    const at::NoGradGuard no_grad;
-    scaler_.unscale(reducer_->buckets());
-    double squares = 0;
-    for (const auto& bucket : reducer_->buckets())
-        squares += std::pow(at::linalg_vector_norm(bucket, 2, std::nullopt, false, at::kDouble).item<double>(), 2);
-    result.grad_norm = std::sqrt(squares);
-    result.loss_scale = scaler_.value();
-    result.lr = schedule_->lr(steps_done_);
-    result.bad = !std::isfinite(result.grad_norm) || !std::isfinite(result.loss);
-    scaler_.update(result.bad);
-    if (result.bad) return;
-    bad_steps_in_row_ = 0;
-    if (options_.clip_norm > 0 && result.grad_norm > options_.clip_norm) {
-        for (const auto& bucket : reducer_->buckets()) bucket.mul_(options_.clip_norm / (result.grad_norm + 1e-6));
-    }
-    optimizer_->step(result.lr);
-    if (ema_) ema_->update();
-}
-
-void Trainer::count_bad_step(const std::vector<data::Batch>& batches, const std::vector<double>& sums) {
-    ++bad_steps_in_row_;
-    // All ranks reach this together: that the step is bad follows from figures that all share.
-    std::string suspects;
-    if (std::ranges::any_of(sums, [](double sum) { return !std::isfinite(sum); })) {
-        for (const auto& batch : batches)
-            for (const auto& id : batch.case_ids) suspects += suspects.empty() ? id : ", " + id;
-    }
-    std::vector<std::string> named;
-    for (const auto& text : world_.gather(suspects))
-        if (!text.empty()) named.push_back(text);
-    const std::string cases =
-        named.empty() ? "" : core::concat(" (cases with a loss that is not finite: ", core::join(named), ")");
-    if (world_.is_root())
-        core::log::warning("step ", steps_done_ + 1, " was skipped: gradients or loss are not finite", cases);
-    if (bad_steps_in_row_ >= options_.max_bad_steps)
-        throw core::DataError(
-            core::concat(bad_steps_in_row_, " steps in a row had gradients that are not finite", cases,
-                         ".  Lower train.optimizer.lr, set train.clip_norm, or use train.precision fp32 or bf16."));
 }
 
 RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_items) {
@@ -216,7 +146,7 @@ RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_i
     all[rank] = static_cast<double>(own_items) / result.seconds;
     all[size + rank] = result.data_seconds / result.seconds;
     all[2 * size + rank] = memory;
-    all = world_.sum(all);
+    all = step_world_->sum(all);
     const auto part = [&](size_t i) {
         return std::vector<double>(all.begin() + static_cast<long>(i * size),
                                    all.begin() + static_cast<long>((i + 1) * size));

@@ -31,10 +31,12 @@ struct RunRecord {
     uint64_t seed = 0;
     int64_t global_micro_batch = 1;
     int64_t threads_per_rank = 1;
+    double timeout_s = 600;           // how long a rank waits for the others within a step
     checkpoint::Options checkpoint;
 };
 
-/// All ranks build one with equal arguments (but for the communicator's rank) and call the same functions in the same order.
+/// All ranks build one with equal arguments (but for the communicator's rank), call `resume` once, then `run` (or `step`).
+/// Sources: trainer.cpp the loop, trainer_step.cpp what a step does, trainer_state.cpp start, validation, checkpoints and end.
 class Trainer {
 public:
     /// All ranks.  Rank 0's weights are broadcast; `resume` compares every rank's.  All references outlive the trainer.
@@ -54,18 +56,31 @@ public:
 
     int64_t steps_done() const { return steps_done_; }
     int64_t total_steps() const { return total_steps_; }
+    int64_t skipped_steps() const { return skipped_steps_; }
     const GradReducer& reducer() const { return *reducer_; }
 
 private:
-    void begin_phase(const Phase& phase);
+    // The phase: what trains, and everything that remembers something about it.
+    void begin_phase(const Phase& phase, int64_t first_step);
+    std::vector<NamedParameter> choose_trained(const Phase& phase);
     void train_mode();
-    std::vector<double> global_weights(const std::vector<data::Batch>& batches);
+
+    // One step, in this order.
+    std::vector<double> global_weights(const std::vector<data::Batch>& batches, StepResult& result);
+    void forward_and_backward(const data::Batch& batch, const std::vector<double>& totals,
+                              std::vector<at::Tensor>& sums);
     at::Tensor weighted_loss(const data::Batch& batch, const std::vector<double>& totals,
                              std::vector<at::Tensor>& sums);
     std::vector<double> agree_on_sums(StepResult& result, const std::vector<at::Tensor>& sums,
                                       const std::vector<double>& totals);
     void update_weights(StepResult& result);
-    void count_bad_step(const std::vector<data::Batch>& batches, const std::vector<double>& sums);
+    void clip_gradients(double norm);
+    void skip_step(const StepResult& result, const std::vector<data::Batch>& batches, const std::vector<double>& sums);
+    std::string suspects(const std::vector<data::Batch>& batches, const std::vector<double>& sums);
+
+    // Between steps.
+    void load_progress(const checkpoint::Manifest& saved);
+    void load_phase(const checkpoint::State& state);
     RankFigures gather_rank_figures(const StepResult& result, int64_t own_items);
     void write_down(const StepResult& result);
     bool validation_due() const;
@@ -77,12 +92,14 @@ private:
 
     Options options_;
     Task& task_;
-    comm::World& world_;
+    comm::World& world_;  // waits for ever: rank 0 may take long over a checkpoint
+    std::unique_ptr<comm::World> step_world_;  // within a step, where all ranks do alike: a silent rank is a lost one
     comm::Communicator& comm_;
     RunRecord run_;
 
     // Of the current phase: made anew by begin_phase.
     Phase phase_;
+    int64_t phase_start_ = 0;  // its first step
     std::unique_ptr<GradReducer> reducer_;
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Schedule> schedule_;
@@ -102,7 +119,8 @@ private:
     int64_t skipped_steps_ = 0;
     int64_t bad_steps_in_row_ = 0;
     int64_t own_items_ = 0;  // of the last step
-    std::optional<checkpoint::Metric> last_metric_;  // of the validation after this very step
+    std::optional<checkpoint::Metric> last_metric_;  // of the validation after the last step, if there was one
+    bool improved_ = false;  // it was the best so far
     core::Timer since_save_;
     core::Timer since_start_;
     double train_seconds_ = 0, data_seconds_ = 0, validation_seconds_ = 0;

@@ -1,5 +1,6 @@
-// The trainer's other half: validation, checkpoints, and the end of a run.
+// The trainer between steps: start, validation, checkpoints, and the end of a run.
 
+#include <algorithm>
 #include <cmath>
 
 #include "checkpoint/hash.hpp"
@@ -19,49 +20,69 @@ bool better(const checkpoint::Metric& a, const std::optional<checkpoint::Metric>
     return !b || (a.higher_is_better ? a.value > b->value : a.value < b->value);
 }
 
+/// A scalar of a manifest, or `otherwise` where it has none of that name.
+double number(const checkpoint::Manifest& manifest, const char* name, double otherwise) {
+    const auto found = manifest.scalars.find(name);
+    return found == manifest.scalars.end() ? otherwise : found->second;
+}
+
 }  // namespace
 
 void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
-    const std::string from = choice ? choice->folder.string() : "";
-    world_.together(core::concat("loading ", from), [&] {
+    const std::string from = choice ? choice->folder.string() : options_.init_from;
+    checkpoint::State state;
+    world_.together(from.empty() ? "starting" : core::concat("loading ", from), [&] {
+        const auto model = checkpoint::module_state(task_.model());
         if (choice) {
-            const auto state = checkpoint::load(*choice);
-            const auto& saved = state.manifest;
+            state = checkpoint::load(*choice);
             checkpoint::copy_into(
-                checkpoint::module_state(task_.model()), state.model,
+                model, state.model,
                 core::concat("the model in ", from, " (was it trained with another section 'model'?)"));
-            optimizer_->load_state(state.optimizer);
-            const auto number = [&](const char* name, double otherwise) {
-                const auto found = saved.scalars.find(name);
-                return found == saved.scalars.end() ? otherwise : found->second;
-            };
-            if (ema_) ema_->load_state(state.ema, static_cast<int64_t>(number("ema_updates", 0)));
-            schedule_->load_state(saved.scalars);
-            scaler_.load_state(saved.scalars);
-            steps_done_ = saved.step;
-            skipped_steps_ = static_cast<int64_t>(number("skipped_steps", 0));
-            bad_steps_in_row_ = static_cast<int64_t>(number("bad_steps_in_row", 0));
-            const double best = number("best", std::nan(""));
-            const auto key = task_.key_metric();
-            if (!std::isnan(best)) best_ = checkpoint::Metric{key.name, best, key.higher_is_better};
-            task_.train_data().seek({saved.epoch, saved.micro_batch});
-            if (world_.is_root())
-                for (const auto& difference : checkpoint::differences(saved, manifest()))
-                    core::log::warning("resuming with ", difference, ": results agree, but not bit for bit");
-        } else if (!options_.init_from.empty()) {
-            checkpoint::copy_into(checkpoint::module_state(task_.model()), checkpoint::load_weights(options_.init_from),
-                                  options_.init_from, /*any_dtype=*/true);
-            core::log::info("starting from the weights of ", options_.init_from);
+        } else if (!from.empty()) {
+            checkpoint::copy_into(model, checkpoint::load_weights(from), from, /*any_dtype=*/true);
         }
+    });
+    // After the weights, so that averages start from them.  A finished run is still in its last phase.
+    const auto& saved = state.manifest;
+    const Phase phase = task_.phase({std::min(saved.step, total_steps_ - 1), saved.epoch});
+    const bool same_phase = choice && phase.name == saved.phase;
+    begin_phase(phase, same_phase ? static_cast<int64_t>(number(saved, "phase_start", 0)) : saved.step);
+    world_.together(core::concat("going on from ", from), [&] {
+        if (!choice) return;
+        load_progress(saved);
+        if (same_phase) load_phase(state);
+        if (world_.is_root())
+            for (const auto& difference : checkpoint::differences(saved, manifest()))
+                core::log::warning("resuming with ", difference, ": results agree, but not bit for bit");
     });
     check_replicas(task_.model(), world_, steps_done_);
     if (choice) core::log::info("going on from ", from, " at step ", steps_done_, " of ", total_steps_);
+    if (!choice && !from.empty()) core::log::info("starting from the weights of ", from);
     world_.on_root("opening the run's files", [&] {
         store_ = std::make_unique<checkpoint::Store>(run_.paths.checkpoints(), run_.checkpoint);
         store_->set_aside_after(steps_done_);
         journal_ = std::make_unique<Journal>(run_.paths, steps_done_, total_steps_, run_.resolved_config);
     });
     since_save_.restart();
+}
+
+void Trainer::load_progress(const checkpoint::Manifest& saved) {
+    steps_done_ = saved.step;
+    skipped_steps_ = static_cast<int64_t>(number(saved, "skipped_steps", 0));
+    bad_steps_in_row_ = static_cast<int64_t>(number(saved, "bad_steps_in_row", 0));
+    scaler_.load_state(saved.scalars);
+    task_.train_data().seek({saved.epoch, saved.micro_batch});
+}
+
+/// What belongs to the phase that the checkpoint was saved in.
+void Trainer::load_phase(const checkpoint::State& state) {
+    const auto& saved = state.manifest;
+    optimizer_->load_state(state.optimizer);
+    schedule_->load_state(saved.scalars);
+    if (ema_) ema_->load_state(state.ema, static_cast<int64_t>(number(saved, "ema_updates", 0)));
+    const double best = number(saved, "best", std::nan(""));
+    const auto key = task_.key_metric();
+    if (!std::isnan(best)) best_ = checkpoint::Metric{key.name, best, key.higher_is_better};
 }
 
 bool Trainer::validation_due() const {
@@ -83,11 +104,12 @@ void Trainer::run_validation() {                                // all ranks
     train_mode();
     validation_seconds_ += result.seconds;
     const auto key = task_.key_metric();
-    for (const auto& [name, value] : result.summary) {
-        if (name != key.name) continue;
-        last_metric_ = checkpoint::Metric{key.name, value, key.higher_is_better};
-        if (std::isfinite(value)) schedule_->observe(value, key.higher_is_better);
-    }
+    const auto figure = std::ranges::find(result.summary, key.name, [](const auto& entry) { return entry.first; });
+    core::check(figure != result.summary.end(), core::concat("the task's summary has no figure '", key.name, "'"));
+    last_metric_ = checkpoint::Metric{key.name, figure->second, key.higher_is_better};
+    improved_ = better(*last_metric_, best_);
+    if (improved_) best_ = last_metric_;
+    if (std::isfinite(figure->second)) schedule_->observe(figure->second, key.higher_is_better);
     world_.on_root("writing the validation down", [&] {
         journal_->validation(steps_done_, result);
         journal_->resume();
@@ -100,9 +122,9 @@ void Trainer::run_validation() {                                // all ranks
 
 /// Rank 0 decides about time, since clocks differ; the rest is the same on every rank.
 bool Trainer::save_due() {
-    if (last_metric_ && better(*last_metric_, best_)) return true;
+    if (improved_ && run_.checkpoint.keep_best) return true;
     const bool due = run_.checkpoint.due(steps_done_, since_save_.seconds() / 60);
-    return world_.broadcast(due ? "1" : "0") == "1";
+    return step_world_->broadcast(due ? "1" : "0") == "1";
 }
 
 checkpoint::Manifest Trainer::manifest() const {
@@ -125,6 +147,7 @@ checkpoint::Manifest Trainer::manifest() const {
     manifest.facts = task_.facts();
     manifest.scalars = schedule_->state();
     manifest.scalars.merge(scaler_.state());
+    manifest.scalars["phase_start"] = static_cast<double>(phase_start_);
     manifest.scalars["skipped_steps"] = static_cast<double>(skipped_steps_);
     manifest.scalars["bad_steps_in_row"] = static_cast<double>(bad_steps_in_row_);
     if (ema_) manifest.scalars["ema_updates"] = static_cast<double>(ema_->updates());
@@ -133,7 +156,6 @@ checkpoint::Manifest Trainer::manifest() const {
 }
 
 void Trainer::save(bool wait) {                                 // all ranks; rank 0 writes
-    if (last_metric_ && better(*last_metric_, best_)) best_ = last_metric_;
     world_.on_root("saving a checkpoint", [&] {
         checkpoint::State state{manifest(), checkpoint::module_state(task_.model()), {}, optimizer_->state()};
         if (ema_) state.ema = ema_->state();
@@ -142,7 +164,6 @@ void Trainer::save(bool wait) {                                 // all ranks; ra
         else
             store_->save_async(state);
     });
-    last_metric_.reset();
     since_save_.restart();
 }
 
@@ -159,6 +180,7 @@ void Trainer::finish() {
                           {"waiting for data", data_seconds_},
                           {"waiting for gradients", reducer_->exposed_seconds()},
                           {"validation", validation_seconds_}});
+        if (skipped_steps_ > 0) core::log::warning(skipped_steps_, " of ", steps_done_, " steps were skipped");
         core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ",
                         core::human_seconds(train_seconds_), ", of which waiting for data ",
                         core::human_seconds(data_seconds_));
