@@ -1,5 +1,9 @@
 #include "app/run_config.hpp"
 
+#include <optional>
+#include <set>
+
+#include "app/foreign_keys.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 
@@ -10,6 +14,25 @@ namespace options = boost::program_options;
 
 /// Names that start with VOX_ and are no configuration keys.
 const std::vector<std::string> kNoKeys{"VOX_SOURCE_DIR", "VOX_BUILD_DIR", "VOX_PYTHON", "VOX_FAULT"};
+
+/// The text of an option that has two names.
+std::optional<std::string> one_of(const Arguments& arguments, const char* name, const char* other) {
+    if (arguments.count(name) && arguments.count(other))
+        throw core::UsageError(core::concat("--", other, " is another name of --", name, "; give only one of them"));
+    for (const char* one : {name, other})
+        if (arguments.count(one)) return arguments[one].as<std::string>();
+    return std::nullopt;
+}
+
+/// The same configuration without the foreign names: what a run writes down.
+RunConfig in_own_words(const RunConfig& config, const std::set<std::string>& foreign) {
+    config::Document document;
+    for (const auto& key : config.keys)
+        if (!foreign.contains(key.path)) document.set(core::concat(key.path, '=', key.value));
+    RunConfig own;
+    own.read(document);
+    return own;
+}
 
 }  // namespace
 
@@ -35,6 +58,8 @@ options::options_description training_options() {
     add("set", options::value<std::vector<std::string>>()->composing(),
         "key=value: overrides one key, may be repeated");
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
+    add("resume_from", options::value<std::string>(), "another name of --resume");
+    add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
     add("debug", options::bool_switch(),
         "ten steps, each logged and each checking that all ranks hold the same weights");
@@ -52,13 +77,15 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
             document.set(one);
         core::log::set_level(core::log::Level::debug);
     }
-    if (arguments.count("resume")) document.set("checkpoint.resume=" + arguments["resume"].as<std::string>());
+    if (const auto resume = one_of(arguments, "resume", "resume_from")) document.set("checkpoint.resume=" + *resume);
     if (arguments.count("set"))
         for (const auto& assignment : arguments["set"].as<std::vector<std::string>>()) document.set(assignment);
+    const auto foreign = accept_foreign_keys(document);
     RunConfig config;
     config.read(document);
+    if (!foreign.empty()) config = in_own_words(config, foreign);
     if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
-    if (arguments.count("run")) config.run = arguments["run"].as<std::string>();
+    if (const auto run = one_of(arguments, "run", "checkpoint_dir")) config.run = *run;
     config.dry_run = arguments["dry-run"].as<bool>();
     return config;
 }
