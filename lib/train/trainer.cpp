@@ -22,12 +22,13 @@ Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::C
       scaler_(precision_) {
     total_steps_ = options_.total_steps(task_.train_data().steps_per_epoch(options_.accumulation));
     broadcast_replicas(task_.model(), comm_);
+    begin_phase(task_.phase({0, 0}), 0);
 }
 
 Trainer::~Trainer() = default;
 
 core::ExitCode Trainer::run() {
-    core::check(reducer_ != nullptr, "run() before resume()");
+    core::check(store_ != nullptr || !world_.is_root(), "run() before resume()");
     core::ExitCode code = core::ExitCode::done;
     while (steps_done_ < total_steps_) {  // all ranks, in step
         const Phase phase = task_.phase({steps_done_, task_.train_data().position().epoch});
@@ -93,6 +94,8 @@ void Trainer::begin_phase(const Phase& phase, int64_t first_step) {
     for (const auto& [name, tensor] : trained) tensors.push_back({name, tensor});
     const int64_t effective_batch = run_.global_micro_batch * options_.accumulation;
     reducer_.reset();  // before the next one takes over the gradients
+    optimizer_.reset();  // its memory, before that of the next
+    ema_.reset();
     reducer_ = std::make_unique<GradReducer>(std::move(trained), comm_.duplicate(),
                                              GradReducer::Options{options_.bucket_mb << 20});
     optimizer_ = make_optimizer(options_.optimizer, tensors);

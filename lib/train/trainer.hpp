@@ -35,7 +35,8 @@ struct RunRecord {
     checkpoint::Options checkpoint;
 };
 
-/// All ranks build one with equal arguments (but for the communicator's rank), call `resume` once, then `run` (or `step`).
+/// All ranks build one with equal arguments (but for the communicator's rank), call `resume` once, then `run`.
+/// `step` alone needs no `resume`: it starts from the model's own weights and writes nothing.
 /// Sources: trainer.cpp the loop, trainer_step.cpp what a step does, trainer_state.cpp start, validation, checkpoints and end.
 class Trainer {
 public:

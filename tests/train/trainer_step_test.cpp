@@ -97,6 +97,15 @@ TEST(TrainerStep, AccumulatedMicroBatchesEqualOneLargeOne) {
     EXPECT_LE(difference(parts.head(), whole.head()), 1e-12);
 }
 
+TEST(TrainerStep, NeedsNoRunAroundIt) {
+    const SharedFolder run;
+    Rig rig(plain_options(3), run.path);  // not started: a benchmark of steps alone
+    const auto e = rig.encoder();
+    const auto expected = expected_step(keys_of_step(rig.task, 0), e, rig.head());
+    EXPECT_NEAR(rig.trainer->step().loss, expected.loss, 1e-12);
+    EXPECT_LE(difference(rig.encoder(), e - expected.encoder_gradient * 0.05), 1e-13);
+}
+
 TEST(TrainerStep, ATermWithoutWeightContributesNothing) {
     const SharedFolder run;
     Rig rig(plain_options(3), run.path);
