@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build ccache git pkg-config python3 python3-venv
   openmpi-bin libopenmpi-dev libhdf5-dev libboost-program-options-dev libyaml-cpp-dev nlohmann-json3-dev
   zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libpng-dev libgtest-dev libgmock-dev
-  chromium clang-format-19 shellcheck   # tests only: the report in a browser, the format, the scripts
+  chromium fonts-dejavu-core clang-format-19 clang-tidy-19 shellcheck   # tests only: the report in a browser, format, lint
 )
 missing=()
 for package in "${packages[@]}"; do

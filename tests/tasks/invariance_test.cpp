@@ -1,0 +1,93 @@
+// Every task: the sum over ranks of its losses and of its gradients is that of a single process.
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "comm/local_communicator.hpp"
+#include "ops/random_scope.hpp"
+#include "support/world.hpp"
+#include "tasks/make_task.hpp"
+#include "tasks/phantom_dataset.hpp"
+#include "train/grad_reducer.hpp"
+
+namespace vox::tasks {
+namespace {
+
+constexpr int64_t kGlobalMicroBatch = 3;  // at 4 ranks one of them has no item; 5 cases leave a batch of 2
+
+/// A task with what its gradients need, on some communicator.
+struct Setup {
+    Setup(const std::string& name, const std::filesystem::path& shards, comm::Communicator& comm)
+        : own(comm.duplicate()) {
+        TaskConfig config;
+        config.task = name;
+        config.data.crop_size = {16, 16, 16};
+        config.data.threads = 1;
+        config.model.init_filters = 8;
+        config.model.blocks_down = {1, 1};
+        config.model.blocks_up = {1};
+        config.model.norm = "sync_batch";
+        task = make_task(config, {shards, kGlobalMicroBatch, at::kDouble}, *own);
+        std::vector<train::NamedParameter> parameters;
+        for (auto& item : task->model().named_parameters()) parameters.push_back({item.key(), item.value()});
+        reducer = std::make_unique<train::GradReducer>(parameters, comm.duplicate(), train::GradReducer::Options{});
+    }
+
+    /// One micro-batch: per term this rank's sum and weight; gradients of the sum over terms and ranks.
+    std::vector<double> step() {
+        auto batches = task->train_data().next(1);
+        task->prepare(batches);
+        reducer->zero();
+        reducer->arm(true);
+        const ops::RandomScope random(batches[0].keys);
+        std::vector<double> figures = task->weights(batches[0]);
+        at::Tensor total;
+        for (const auto& sum : task->loss_sums(batches[0])) {
+            figures.push_back(sum.item<double>());
+            total = total.defined() ? total + sum : sum;
+        }
+        total.backward();
+        reducer->wait();
+        return figures;
+    }
+
+    at::Tensor gradients() const {
+        std::vector<at::Tensor> parts;
+        for (const auto& parameter : reducer->parameters()) parts.push_back(parameter.tensor.grad().reshape({-1}));
+        return at::cat(parts);
+    }
+
+    std::unique_ptr<comm::Communicator> own;
+    std::unique_ptr<train::Task> task;
+    std::unique_ptr<train::GradReducer> reducer;
+};
+
+class EveryTask : public testing::TestWithParam<const char*> {};
+
+TEST_P(EveryTask, LossesAndGradientsAreThoseOfASingleProcess) {
+    auto& world = test::world();
+    const std::filesystem::path folder =
+        world.broadcast((std::filesystem::temp_directory_path() / ("vox_tasks_" + std::to_string(getpid()))).string());
+    const auto shards = test::phantom_shards(world, folder, 5);
+    {
+        comm::LocalCommunicator alone{at::kCPU};
+        Setup single(GetParam(), shards, alone), ranks(GetParam(), shards, test::communicator());
+        for (int batch = 0; batch < 4; ++batch) {  // two epochs: batches of 3, 2, 3, 2
+            const auto expected = single.step(), actual = world.sum(ranks.step());
+            ASSERT_EQ(actual.size(), expected.size());
+            for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual[i] / expected[i], 1, 1e-12) << i;
+            const auto difference = at::linalg_vector_norm(ranks.gradients() - single.gradients()).item<double>();
+            const auto size = at::linalg_vector_norm(single.gradients()).item<double>();
+            ASSERT_GT(size, 1e-3);
+            EXPECT_LE(difference / size, 1e-12) << "batch " << batch;
+        }
+    }
+    world.on_root("cleaning up", [&] { std::filesystem::remove_all(folder); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, testing::Values("segmentation"));
+
+}  // namespace
+}  // namespace vox::tasks

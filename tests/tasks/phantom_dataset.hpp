@@ -1,0 +1,36 @@
+#pragma once
+// A small data set of phantoms as shards, for tests of tasks.
+
+#include <filesystem>
+
+#include "comm/world.hpp"
+#include "data/convert.hpp"
+#include "data/nifti.hpp"
+#include "data/phantom.hpp"
+
+namespace vox::test {
+
+/// All ranks of `world`: `cases` brains of 32^3 voxels below `folder`; without enhancing tumour where `no_enhancing` is set.
+inline std::filesystem::path phantom_shards(comm::World& world, const std::filesystem::path& folder, uint32_t cases,
+                                            bool no_enhancing = false) {
+    world.on_root("making phantoms", [&] {
+        for (uint32_t number = 1; number <= cases; ++number) data::write_brats_phantom(folder / "nifti", number, 32, 3);
+        if (!no_enhancing) return;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "nifti")) {
+            if (!entry.path().string().ends_with("_seg.nii.gz")) continue;
+            auto label = data::read_nifti(entry.path());
+            for (auto& voxel : label.voxels)
+                if (voxel == std::byte{4}) voxel = std::byte{1};
+            data::write_nifti(entry.path(), label);
+        }
+    });
+    data::ConvertOptions options;
+    options.input = folder / "nifti";
+    options.output = folder / "shards";
+    options.label_scheme = "brats2020";
+    options.split = {1.0, 0.0, 0.0};
+    data::convert(world, options);
+    return options.output;
+}
+
+}  // namespace vox::test
