@@ -24,7 +24,7 @@ class OverfitOneRealCase(support.Case):
             "data.crop_size": "[64,64,64]", "data.foreground_ratio": 0.8, "data.samples_per_case": 2,
             "model.init_filters": 8, "model.blocks_down": "[1,1,1]", "model.blocks_up": "[1,1]", "model.dropout_prob": 0,
             "train.epochs": 0, "train.steps": 150, "train.validate_every_epochs": 0, "train.log_every": 5,
-            "train.optimizer.lr": 3e-3, "infer.window": "[64,64,64]", "checkpoint.every_steps": 0}), ranks=2, timeout=900)
+            "train.optimizer.lr": 3e-3, "infer.window": "[64,64,64]", "checkpoint.every_steps": 0}), ranks=2, timeout=3300)
         self.assertIn("no training case has a voxel of region ET", text)
         steps = support.metrics(run)
         self.assertNotIn("loss/dice_ET", steps[1])
