@@ -68,7 +68,7 @@ at::Tensor joined(const GradReducer& reducer) {
     return at::cat(parts);
 }
 
-double norm(const at::Tensor& x) { return at::linalg_vector_norm(x).item<double>(); }
+double length(const at::Tensor& x) { return at::linalg_vector_norm(x).item<double>(); }
 
 /// Who owns what, for 5 items: np 2 [0 1 2][3 4], np 3 [0 1][2 3][4], np 4 [0 1][2][3][4]; for 2 items np 3 and 4 have ranks
 /// without any.
@@ -93,8 +93,8 @@ void expect_same_gradients(const std::string& norm_kind, at::ScalarType dtype, i
         reducer.wait();
     }
     const auto expected = joined(single), actual = joined(reducer);
-    ASSERT_GT(norm(expected), 1e-4);
-    EXPECT_LE(norm(actual - expected) / norm(expected), bound) << norm_kind << " with " << items << " items";
+    ASSERT_GT(length(expected), 1e-4);
+    EXPECT_LE(length(actual - expected) / length(expected), bound) << norm_kind << " with " << items << " items";
 }
 
 TEST(GradReducer, EqualsTheSingleProcessOnTheJoinedBatchInFp64) {
@@ -131,7 +131,7 @@ TEST(GradReducer, AccumulatesMicroBatchesAndReducesOnlyTheLast) {
         backward(net, 3 * micro_batch + slice.begin, slice.size, 6, at::kDouble);
     }
     reducer.wait();
-    EXPECT_LE(norm(joined(reducer) - joined(single)) / norm(joined(single)), 1e-12);
+    EXPECT_LE(length(joined(reducer) - joined(single)) / length(joined(single)), 1e-12);
 }
 
 TEST(GradReducer, GradientsStayViewsOfTheirBuckets) {

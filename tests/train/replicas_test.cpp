@@ -27,7 +27,9 @@ std::shared_ptr<nn::Model> small_model(uint64_t seed) {
 
 TEST(Replicas, BroadcastMakesRanksEqualThatWereNot) {
     auto model = small_model(static_cast<uint64_t>(100 + test::world().rank()));
-    if (test::world().size() > 1) EXPECT_THROW(check_replicas(*model, test::world(), 0), core::InternalError);
+    if (test::world().size() > 1) {
+        EXPECT_THROW(check_replicas(*model, test::world(), 0), core::InternalError);
+    }
     broadcast_replicas(*model, test::communicator());
     EXPECT_NO_THROW(check_replicas(*model, test::world(), 0));
     const auto expected = small_model(100);
@@ -63,7 +65,9 @@ TEST(Replicas, BypassingTheReducerOnOneRankIsCaughtAndTheRankIsNamed) {
         FAIL() << "replicas that drifted apart were not noticed";
     } catch (const core::InternalError& error) {
         EXPECT_THAT(error.what(), HasSubstr("replicas differ at step 3"));
-        if (test::world().size() > 2) EXPECT_THAT(error.what(), HasSubstr("the model of rank 1 is not"));
+        if (test::world().size() > 2) {
+            EXPECT_THAT(error.what(), HasSubstr("the model of rank 1 is not"));
+        }
     }
 }
 
