@@ -36,7 +36,7 @@ TEST(DataOptions, EveryKeyArrives) {
         "percentile, "
         "flip_probability: 0.75, flip_axes: [2], intensity_scale: 0.2, intensity_shift: 0.3, threads: 5, prefetch_mb: "
         "6, "
-        "cache_mb: 7, drop_last: true, seed: 9");
+        "cache_mb: 7, drop_last: true");
     EXPECT_EQ(options.batch_size, 3);
     EXPECT_EQ(options.crop(), (core::Index3{8, 16, 24}));
     EXPECT_EQ(options.foreground_ratio, 0.25);
@@ -50,7 +50,6 @@ TEST(DataOptions, EveryKeyArrives) {
     EXPECT_EQ(sampler.samples_per_case, 2);
     EXPECT_EQ(sampler.global_micro_batch, 12);
     EXPECT_TRUE(sampler.drop_last);
-    EXPECT_EQ(sampler.seed, 9u);
     EXPECT_EQ(options.threads, 5);
     EXPECT_EQ(options.prefetch_bytes(), size_t{6} << 20);
     EXPECT_EQ(options.cache_bytes(), size_t{7} << 20);

@@ -18,8 +18,8 @@ namespace {
 constexpr int64_t kGlobalMicroBatch = 3;  // at 4 ranks one of them has no item; 5 cases leave a batch of 2
 
 /// A task with what its gradients need, on some communicator.
-struct Setup {
-    Setup(const std::string& name, const std::filesystem::path& shards, comm::Communicator& comm)
+struct TaskOnRanks {
+    TaskOnRanks(const std::string& name, const std::filesystem::path& shards, comm::Communicator& comm)
         : own(comm.duplicate()) {
         TaskConfig config;
         config.task = name;
@@ -73,7 +73,7 @@ TEST_P(EveryTask, LossesAndGradientsAreThoseOfASingleProcess) {
     const auto shards = test::phantom_shards(world, folder, 5);
     {
         comm::LocalCommunicator alone{at::kCPU};
-        Setup single(GetParam(), shards, alone), ranks(GetParam(), shards, test::communicator());
+        TaskOnRanks single(GetParam(), shards, alone), ranks(GetParam(), shards, test::communicator());
         for (int batch = 0; batch < 4; ++batch) {  // two epochs: batches of 3, 2, 3, 2
             const auto expected = single.step(), actual = world.sum(ranks.step());
             ASSERT_EQ(actual.size(), expected.size());
