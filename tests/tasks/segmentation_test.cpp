@@ -1,5 +1,6 @@
 #include "tasks/segmentation.hpp"
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,7 +45,11 @@ TEST(Segmentation, RegionsThatNoTrainingCaseShowsAreLeftOutOfLossAndLabelMap) {
     Segmentation some(small_config(), {shards, 1, at::kFloat}, comm);
     EXPECT_THAT(names(some.terms()), ElementsAre("dice_TC", "dice_WT"));
     EXPECT_DOUBLE_EQ(some.terms()[0].coefficient, 0.5);
-    // An untrained network says yes to about half of all voxels in every channel; ET must not come out all the same.
+    // A network that says yes everywhere in every channel; ET must not come out all the same.
+    {
+        const at::NoGradGuard no_grad;
+        some.model().parameters().back().fill_(100.0);  // the last convolution's bias
+    }
     const data::ShardReader reader(shards);
     const auto sample = data::load_case(reader, 0, data::Normalisation::zscore_nonzero);
     const auto prediction = some.predictor().predict(sample);
