@@ -68,6 +68,9 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_path(vox_nccl_include nccl.h HINTS "${vox_site_packages}/nvidia/nccl/include" NO_DEFAULT_PATH REQUIRED)
 find_library(vox_nccl_library NAMES libnccl.so.2 HINTS "${vox_site_packages}/nvidia/nccl/lib" NO_DEFAULT_PATH REQUIRED)
 
+# Everywhere, also where MPI is not used: what is compiled with a precompiled header has to have all definitions of that header.
+add_compile_definitions(OMPI_SKIP_MPICXX)
+
 # The names that modules link against, so that the warnings of foreign headers stay away (SYSTEM).
 function(vox_external name)
   cmake_parse_arguments(arg "" "" "INCLUDE;LINK;DEFINE" ${ARGN})
@@ -83,7 +86,7 @@ set(vox_torch_libraries
 file(GLOB vox_cudart "${vox_site_packages}/nvidia/cu13/lib/libcudart.so.13")
 vox_external(torch INCLUDE ${TORCH_INCLUDE_DIRS} ${CUDAToolkit_INCLUDE_DIRS} LINK ${vox_torch_libraries} ${vox_cudart}
              DEFINE USE_C10D_NCCL)
-vox_external(mpi INCLUDE ${MPI_C_INCLUDE_DIRS} LINK MPI::MPI_C DEFINE OMPI_SKIP_MPICXX)
+vox_external(mpi INCLUDE ${MPI_C_INCLUDE_DIRS} LINK MPI::MPI_C)
 vox_external(nccl INCLUDE ${vox_nccl_include} LINK ${vox_nccl_library})
 vox_external(hdf5 INCLUDE ${HDF5_C_INCLUDE_DIRS} LINK ${HDF5_C_LIBRARIES})
 vox_external(yaml LINK yaml-cpp)

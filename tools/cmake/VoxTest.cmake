@@ -18,7 +18,12 @@ function(vox_test_program path main)
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} ${main} GTest::gmock GTest::gtest)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   vox_warnings(${target})
+  if(module MATCHES "^(nn|loss|infer|train|tasks)$")  # where nearly every test has a torch::nn::Module
+    vox_precompile(${target} vox_precompiled_tests)
+  endif()
 endfunction()
+vox_precompiled(vox_precompiled_tests HEADERS ${vox_precompiled_headers} <gmock/gmock.h> <gtest/gtest.h>
+                LINK ext_torch GTest::gmock GTest::gtest)
 
 # add_unit_test(<module>/<subject> [DEPENDS <module>...] [LABELS <label>...] [TIMEOUT <s>]): one process.
 function(add_unit_test path)
