@@ -51,12 +51,13 @@ NiftiImage read_nifti(const std::filesystem::path& file, size_t max_bytes = size
 /// All volumes of a 4-D file, in order (MSD stores its channels so); a 3-D file gives one.  Throws as `read_nifti`.
 std::vector<NiftiImage> read_nifti_channels(const std::filesystem::path& file, size_t max_bytes = size_t{16} << 30);
 
-/// Writes NIfTI-1 (its real fields are float32), or NIfTI-2 where an axis is longer than 32767; gzip where the name ends
-/// in .gz.  Written beside its place and renamed, so that the file is whole or absent.  The same image gives the same
+/// Writes NIfTI-1, or NIfTI-2 where that would lose something: an axis longer than 32767, or a real number (affine, slope)
+/// that is no float32; gzip where the name ends in .gz.  Written beside its place and renamed, so that the file is whole or absent.  The same image gives the same
 /// bytes.  Throws WriteError.
 void write_nifti(const std::filesystem::path& file, const NiftiImage& image);
 
-/// A header with this affine in sform (code 1 or `code`) and, where it has no shear, in qform.
+/// A header with this affine in sform (code 1 or `code`) and, where it has no shear, in qform; rounded to float32, so that
+/// NIfTI-1 keeps it.
 NiftiGeometry geometry_from_affine(const core::Affine& affine, int code = 1);
 
 }  // namespace vox::data

@@ -105,23 +105,24 @@ std::vector<float> NiftiImage::scaled() const {
 }
 
 NiftiGeometry geometry_from_affine(const core::Affine& affine, int code) {
+    const auto rounded = [](double value) { return static_cast<double>(static_cast<float>(value)); };
     NiftiGeometry geometry;
     geometry.sform_code = code;
     Matrix3 rotation{};
     for (size_t column = 0; column < 3; ++column) {
         const double length = core::column_length(affine, column);
-        geometry.pixdim_mm[column] = length;
+        geometry.pixdim_mm[column] = rounded(length);
         for (size_t row = 0; row < 3; ++row) rotation[row][column] = affine[row][column] / length;
     }
     for (size_t row = 0; row < 3; ++row) {
-        geometry.srow[row] = affine[row];
-        geometry.qoffset_mm[row] = affine[row][3];
+        std::ranges::transform(affine[row], geometry.srow[row].begin(), rounded);
+        geometry.qoffset_mm[row] = rounded(affine[row][3]);
     }
     if (has_shear(rotation)) return geometry;
     geometry.qform_code = code;
     geometry.qfac = core::determinant(affine) < 0 ? -1.0 : 1.0;
     for (size_t row = 0; row < 3; ++row) rotation[row][2] *= geometry.qfac;
-    geometry.quatern = quatern_of(rotation);
+    std::ranges::transform(quatern_of(rotation), geometry.quatern.begin(), rounded);
     return geometry;
 }
 

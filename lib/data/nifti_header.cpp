@@ -231,6 +231,17 @@ std::vector<std::byte> build(const NiftiImage& image) {
     return bytes;
 }
 
+/// Whether NIfTI-1 loses nothing: its lengths are 16 bits, its real numbers float32.
+bool fits_nifti1(const NiftiImage& image) {
+    const NiftiGeometry& geometry = image.geometry;
+    const auto kept = [](double value) { return static_cast<double>(static_cast<float>(value)) == value; };
+    const auto all_kept = [&](const auto& values) { return std::all_of(values.begin(), values.end(), kept); };
+    return *std::max_element(image.size.begin(), image.size.end()) <= std::numeric_limits<int16_t>::max() &&
+           kept(image.scl_slope) && kept(image.scl_inter) && all_kept(geometry.pixdim_mm) &&
+           all_kept(geometry.quatern) && all_kept(geometry.qoffset_mm) &&
+           std::all_of(geometry.srow.begin(), geometry.srow.end(), all_kept);
+}
+
 int32_t swapped_bytes(int32_t value) { return static_cast<int32_t>(__builtin_bswap32(static_cast<uint32_t>(value))); }
 
 }  // namespace
@@ -254,8 +265,7 @@ NiftiHeader parse_nifti_header(std::span<const std::byte> bytes, const std::file
 }
 
 std::vector<std::byte> build_nifti_header(const NiftiImage& image) {
-    const int64_t longest = *std::max_element(image.size.begin(), image.size.end());
-    return longest > std::numeric_limits<int16_t>::max() ? build<Nifti2>(image) : build<Nifti1>(image);
+    return fits_nifti1(image) ? build<Nifti1>(image) : build<Nifti2>(image);
 }
 
 }  // namespace vox::data
