@@ -44,7 +44,11 @@ void add_field(std::vector<SeriesGroup>& groups, const std::string& key, double 
     }
 }
 
-bool is_curve(const std::string& key) { return key != "kind" && key != "step" && key != "epoch"; }
+/// The rest says where a line belongs, or how much work a validation was: no figure that moves.
+bool is_curve(const std::string& kind, const std::string& key) {
+    if (key == "kind" || key == "step" || key == "epoch") return false;
+    return kind != "validation" || (key != "cases" && key != "seconds");
+}
 
 void add_line(History& history, const Json& line) {
     const std::string kind = line.value("kind", "");
@@ -52,7 +56,7 @@ void add_line(History& history, const Json& line) {
     if (kind == "timing") history.timing.clear();
     if (kind == "final") history.figures.clear();
     for (const auto& [key, value] : line.items()) {
-        if (!is_curve(key)) continue;
+        if (!is_curve(kind, key)) continue;
         if (kind == "step") add_field(history.steps, key, step, value);
         if (kind == "validation") add_field(history.validation, key, step, value);
         if (kind == "timing" && value.is_number()) history.timing.emplace_back(key, value.get<double>());

@@ -92,7 +92,8 @@ inline void write_example_run(const std::filesystem::path& root) {
                    {"dice/TC", 0.76 * rise},
                    {"dice/WT", 0.86 * rise},
                    {"dice/ET", 0.72 * rise * (1.0 + 0.03 * noise(generator))},
-                   {"cases", 4}});
+                   {"cases", 4},
+                   {"seconds", 12.5}});
     }
     log.write(Kind::timing, 400,
               {{"total", 431.0},
