@@ -23,4 +23,4 @@ case "${1:-}" in
     *) files="$*" ;;
 esac
 [ -n "$files" ] || { echo "tools/tidy.sh: no file differs"; exit 0; }
-echo "$files" | tr ' ' '\n' | xargs -P "$(nproc)" -n 1 "$tidy" -p build --quiet
+echo "$files" | tr ' ' '\n' | xargs -P "$(env -u OMP_NUM_THREADS nproc)" -n 1 "$tidy" -p build --quiet

@@ -65,6 +65,7 @@ std::string show(double value) {
 template <class T>
 std::string show(const std::vector<T>& values) {
     std::vector<std::string> parts;
+    parts.reserve(values.size());
     for (size_t i = 0; i < values.size(); ++i) parts.push_back(show(static_cast<T>(values[i])));
     return concat('[', core::join(parts), ']');
 }

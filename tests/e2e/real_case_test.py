@@ -21,10 +21,11 @@ class OverfitOneRealCase(support.Case):
         self.assertIn("--label-scheme", text)
         support.run("convert_dataset", "--layout", "brats", "--input", source, "--output", shards, "--label-scheme", "brats2020")
         text = support.run("train_brats", "--data", shards, "--run", run, *support.settings({
-            "data.crop_size": "[64,64,64]", "data.foreground_ratio": 0.8, "data.samples_per_case": 2,
-            "model.init_filters": 8, "model.blocks_down": "[1,1,1]", "model.blocks_up": "[1,1]", "model.dropout_prob": 0,
+            "data.crop_size": "[64,64,64]", "data.foreground_ratio": 0.66, "data.samples_per_case": 2,
+            "data.flip_probability": 0, "data.intensity_scale": 0, "data.intensity_shift": 0,  # it has to learn by heart
+            "model.init_filters": 8, "model.blocks_down": "[1,1,1,1]", "model.blocks_up": "[1,1,1]", "model.dropout_prob": 0,
             "train.epochs": 0, "train.steps": 150, "train.validate_every_epochs": 0, "train.log_every": 5,
-            "train.optimizer.lr": 3e-3, "infer.window": "[64,64,64]", "checkpoint.every_steps": 0}), ranks=2, timeout=3300)
+            "train.optimizer.lr": 1e-2, "infer.window": "[64,64,64]", "checkpoint.every_steps": 0}), ranks=2, timeout=2400)
         self.assertIn("no training case has a voxel of region ET", text)
         steps = support.metrics(run)
         self.assertNotIn("loss/dice_ET", steps[1])
