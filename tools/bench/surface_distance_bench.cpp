@@ -1,0 +1,48 @@
+// Times the surface distances of two masks; surface_distance.py starts it beside medpy and MONAI.
+//   surface_distance_bench ROUNDS CORNERS     CORNERS 1: the prediction has one more voxel in two corners of the volume
+
+#include <ATen/ops/zeros.h>
+
+#include <iostream>
+#include <string>
+
+#include "core/timer.hpp"
+#include "metrics/surface_distance.hpp"
+
+namespace {
+
+constexpr vox::core::Double3 spacing_mm{3.0, 0.5, 0.5};
+
+at::Tensor ellipsoid(const vox::core::Double3& centre, const vox::core::Double3& radii) {
+    auto mask = at::zeros({60, 192, 192}, at::kBool);
+    auto* voxel = mask.mutable_data_ptr<bool>();
+    const auto scaled = [&](int64_t x, size_t axis) { return (static_cast<double>(x) - centre[axis]) / radii[axis]; };
+    for (int64_t d = 0; d < 60; ++d)
+        for (int64_t h = 0; h < 192; ++h)
+            for (int64_t w = 0; w < 192; ++w) {
+                const double x = scaled(d, 0), y = scaled(h, 1), z = scaled(w, 2);
+                *voxel++ = x * x + y * y + z * z <= 1;
+            }
+    return mask;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace vox::metrics;
+    if (argc != 3) return 64;
+    auto predicted = ellipsoid({29, 97, 93}, {9.1, 52.3, 47.7});
+    const auto truth = ellipsoid({30, 95, 96}, {8.3, 49.1, 50.2});
+    if (std::string(argv[2]) == "1") predicted[0][0][0] = predicted[59][191][191] = true;
+    for (int round = std::stoi(argv[1]); round > 0; --round) {
+        const vox::core::Timer timer;
+        const auto distances = surface_distances(predicted, truth, spacing_mm);
+        const double pooled = hausdorff_distance(distances, 95, HausdorffDefinition::pooled, EmptySurfaceRule::skip);
+        const double directed =
+            hausdorff_distance(distances, 95, HausdorffDefinition::max_directed, EmptySurfaceRule::skip);
+        const double average = average_surface_distance(distances, AverageDefinition::pooled, EmptySurfaceRule::skip);
+        const double seconds = timer.seconds();
+        std::cout.precision(17);
+        std::cout << seconds << ' ' << pooled << ' ' << directed << ' ' << average << '\n';
+    }
+}
