@@ -1,0 +1,33 @@
+#pragma once
+// Tables of text, read strictly: RFC 4180.
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vox::data {
+
+struct CsvTable {
+    struct Row {
+        size_t line = 0;  // where it begins in the file, from 1
+        std::vector<std::string> cells;  // as many as the header has
+    };
+    std::filesystem::path file;
+    std::vector<std::string> header;
+    std::vector<Row> rows;
+
+    bool has_column(const std::string& name) const;
+    /// Throws DataError naming the file, its columns and the nearest one, where there is no such column.
+    size_t column(const std::string& name) const;
+    /// "FILE:LINE", for messages.
+    std::string place(const Row& row) const;
+};
+
+/// Reads a whole file: cells are parted by commas; a cell in quotes may hold commas, line ends and doubled quotes; lines end
+/// with LF or CRLF; a UTF-8 byte order mark is dropped; lines without a character are skipped; spaces belong to the cell.
+/// Throws DataError with file and line: not readable, no header, a column twice or without a name, a row of another length, a
+/// quote inside an unquoted cell, text after a closing quote, a quote that never closes, a zero byte, a lone CR.
+CsvTable read_csv(const std::filesystem::path& file);
+
+}  // namespace vox::data
