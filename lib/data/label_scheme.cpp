@@ -22,6 +22,9 @@ const std::vector<LabelScheme>& schemes() {
         brats("brats2023", {1, 3}, {1, 2, 3}, 3),
         brats("msd_brats", {2, 3}, {1, 2, 3}, 3),
         brats("brats2013", {1, 3, 4}, {1, 2, 3, 4}, 4),
+        {"prostate158_anatomy", {1, 2}, {{"TZ", {1}}, {"PZ", {2}}}},
+        {"prostate_pz_tz", {1, 2}, {{"TZ", {2}}, {"PZ", {1}}}},
+        {"prostate158_tumor", {1}, {{"tumor", {1}}}},
     };
     return kSchemes;
 }
@@ -45,6 +48,11 @@ std::vector<std::string> label_scheme_names() {
     std::vector<std::string> names;
     for (const auto& scheme : schemes()) names.push_back(scheme.name);
     return names;
+}
+
+std::optional<LabelTranslation> label_translation(const std::string& name) {
+    if (name == "prostate_pz_tz") return LabelTranslation{"prostate158_anatomy", {{1, 2}, {2, 1}}};
+    return std::nullopt;
 }
 
 LabelScheme generic_scheme(const std::set<int>& values) {

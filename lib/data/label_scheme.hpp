@@ -2,6 +2,8 @@
 // What label values mean.  The converter records the scheme; tasks map it to channels; `infer` maps back.
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,17 +18,26 @@ struct Region {
 
 /// A named set of label values.  BraTS regions TC, WT, ET overlap: ET within TC within WT.
 struct LabelScheme {
-    std::string name;             // "brats2020", "brats2023", "msd_brats", "brats2013", "generic"
+    std::string name;             // "brats2020", ..., "prostate158_anatomy", "prostate158_tumor", "generic"
     std::set<int> values;         // allowed values besides 0
     std::vector<Region> regions;  // network channels in order; for "generic", one region a value
 };
 
 /// brats2020: 1 NCR/NET, 2 ED, 4 ET.  brats2023: 1 NCR, 2 ED, 3 ET.  msd_brats (Task01): 1 edema, 2 non-enhancing,
-/// 3 enhancing.  brats2013: 1 necrosis, 2 oedema, 3 non-enhancing, 4 enhancing.  Regions are always TC, WT, ET in this order.
-/// Throws DataError for another name.
+/// 3 enhancing.  brats2013: 1 necrosis, 2 oedema, 3 non-enhancing, 4 enhancing.  Their regions are TC, WT, ET in this order.
+/// prostate158_anatomy: 1 TZ (transition zone, the central zone with it), 2 PZ (peripheral zone); prostate_pz_tz: 1 PZ, 2 TZ, as
+/// PI-CAI has them.  Regions of both are TZ, PZ.  prostate158_tumor: 1 tumor.  Throws DataError for another name.
 LabelScheme label_scheme(const std::string& name);
 /// Names that `label_scheme` knows.
 std::vector<std::string> label_scheme_names();
+/// How labels of a source become those of another scheme with the same regions.
+struct LabelTranslation {
+    std::string scheme;  // the one that is recorded
+    std::map<int, int> values;  // value in the source -> value of `scheme`; others stay
+};
+/// What the converter does to labels of this scheme: prostate_pz_tz becomes prostate158_anatomy, so that data sets of both origins
+/// train one model.  Nothing for every other name.
+std::optional<LabelTranslation> label_translation(const std::string& name);
 /// A scheme "generic" with one region a value ("label_1", ...).
 LabelScheme generic_scheme(const std::set<int>& values);
 

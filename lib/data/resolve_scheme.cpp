@@ -17,8 +17,9 @@ using core::DataError;
 
 LabelScheme resolve_scheme(const std::string& requested, const std::string& hint, const std::set<int>& values) {
     if (requested == "generic" || (requested == "auto" && hint == "generic")) return generic_scheme(values);
+    if (const auto translation = label_translation(requested)) return label_scheme(translation->scheme);
     if (requested != "auto") return label_scheme(requested);
-    if (hint == "brats2023" || hint == "msd_brats") return label_scheme(hint);
+    if (hint == "brats2023" || hint == "msd_brats" || hint.starts_with("prostate158")) return label_scheme(hint);
     if (values.empty()) return label_scheme("brats2020");  // no labels at all: the scheme decides nothing
     if (hint.empty()) ask(values, "names of 2018-2021 and of 2023 are mixed");
     const bool three = values.contains(3), four = values.contains(4);

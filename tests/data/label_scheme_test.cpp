@@ -17,7 +17,7 @@ int paint(const LabelScheme& scheme, const std::set<std::string>& inside) {
 }
 
 TEST(LabelScheme, BratsRegionsAreNestedInTheFixedOrder) {
-    for (const auto& name : label_scheme_names()) {
+    for (const char* name : {"brats2020", "brats2023", "msd_brats", "brats2013"}) {
         const LabelScheme scheme = label_scheme(name);
         ASSERT_EQ(scheme.regions.size(), 3U) << name;
         EXPECT_EQ(scheme.regions[0].name, "TC");
@@ -44,6 +44,28 @@ TEST(LabelScheme, PaintingGivesOedemaNecrosisAndEnhancingOfEachScheme) {
         EXPECT_EQ(paint(scheme, {"WT", "TC"}), row.necrosis) << row.name;
         EXPECT_EQ(paint(scheme, {"WT", "TC", "ET"}), row.enhancing) << row.name;
     }
+}
+
+TEST(LabelScheme, ProstateZonesKeepTheirPlaceWhateverTheirValues) {
+    for (const char* name : {"prostate158_anatomy", "prostate_pz_tz"}) {
+        const LabelScheme scheme = label_scheme(name);
+        EXPECT_EQ(scheme.regions[0].name, "TZ");
+        EXPECT_EQ(scheme.regions[1].name, "PZ");
+        EXPECT_EQ(scheme.values, (std::set<int>{1, 2}));
+    }
+    EXPECT_EQ(paint(label_scheme("prostate158_anatomy"), {"TZ"}), 1);
+    EXPECT_EQ(paint(label_scheme("prostate158_anatomy"), {"PZ"}), 2);
+    EXPECT_EQ(paint(label_scheme("prostate_pz_tz"), {"TZ"}), 2);
+    EXPECT_EQ(paint(label_scheme("prostate158_tumor"), {"tumor"}), 1);
+    // Translating values must not move a voxel into another region.
+    const auto translation = label_translation("prostate_pz_tz");
+    ASSERT_TRUE(translation.has_value());
+    const LabelScheme from = label_scheme("prostate_pz_tz"), to = label_scheme(translation->scheme);
+    for (size_t region = 0; region < 2; ++region) {
+        EXPECT_EQ(to.regions[region].values,
+                  (std::set<int>{translation->values.at(*from.regions[region].values.begin())}));
+    }
+    EXPECT_FALSE(label_translation("prostate158_anatomy").has_value());
 }
 
 TEST(LabelScheme, GenericHasOneRegionAValueAndNoBackground) {
