@@ -1,6 +1,8 @@
 // NIfTI folders to shards: see data/convert.hpp.  Under mpirun every rank converts its share of the cases.
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -21,21 +23,28 @@ using vox::core::UsageError;
 vox::app::ProgramTable table() {
     vox::app::ProgramTable table{
         "convert_dataset",
-        "Converts a folder of NIfTI files to shards, losslessly.  Stopped or started again, it converts "
-        "only what is missing or changed.",
+        "Converts a folder of NIfTI files to shards, losslessly unless volumes must come to one grid.  Stopped or "
+        "started again, it converts only what is missing or changed.",
         options::options_description("Options")};
     table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
-                                "how the input is laid out: brats, msd, nnunet, generic")(
+                                "how the input is laid out: brats, msd, nnunet, generic, prostate158")(
         "input", options::value<std::string>()->required(), "folder to read")(
         "output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")(
         "label-scheme", options::value<std::string>()->default_value("auto"),
-        "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, generic")(
+        "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, prostate158_anatomy, "
+        "prostate_pz_tz (becomes prostate158_anatomy), prostate158_tumor, generic")(
         "codec", options::value<std::string>()->default_value("zstd"), "compression of chunks: none, gzip, zstd, lz4")(
         "split", options::value<std::string>()->default_value("0.8,0.1,0.1"),
-        "shares of train, val and test; they sum to 1")("seed", options::value<int64_t>()->default_value(0),
-                                                        "another seed gives another split")(
-        "channels", options::value<std::string>()->default_value(""), "layout generic: names of the channels, a,b,...")(
-        "label", options::value<std::string>()->default_value(""), "layout generic: name of the label volume")(
+        "shares of train, val and test; they sum to 1 (prostate158: its CSV files decide)")(
+        "seed", options::value<int64_t>()->default_value(0), "another seed gives another split")(
+        "channels", options::value<std::string>()->default_value(""),
+        "layouts generic, prostate158: names of the channels, a,b,...")(
+        "label", options::value<std::string>()->default_value(""),
+        "layout generic: name of the label volume; prostate158: column, such as adc_tumor_reader1")(
+        "task", options::value<std::string>()->default_value(""),
+        "layout prostate158: anatomy (t2, t2_anatomy_reader1) or tumor (t2,adc,dwi, adc_tumor_reader1)")(
+        "spacing", options::value<std::string>()->default_value(""),
+        "layout prostate158: resample to these mm along D,H,W (0: as T2 has it), such as 0.5,0.5,0.5")(
         "max-shard-mib", options::value<uint64_t>()->default_value(256),
         "a shard is closed by the case that reaches this size")(
         "skip-bad", options::bool_switch(), "where cases are refused: convert the rest and list them")(
@@ -50,24 +59,51 @@ std::vector<std::string> split_text(const std::string& text) {
     return parts;
 }
 
-std::array<double, 3> parse_split(const std::string& text) {
+/// Three numbers of 0 or more; nothing where the text is something else.
+std::optional<std::array<double, 3>> parse_numbers(const std::string& text) {
     const auto parts = split_text(text);
-    std::array<double, 3> split{};
-    double sum = 0;
-    for (size_t i = 0; i < parts.size() && i < 3; ++i) {
+    if (parts.size() != 3) return std::nullopt;
+    std::array<double, 3> numbers{};
+    for (size_t i = 0; i < 3; ++i) {
         size_t used = 0;
         try {
-            split[i] = std::stod(parts[i], &used);
+            numbers[i] = std::stod(parts[i], &used);
         } catch (const std::exception&) {
-            used = 0;
+            return std::nullopt;
         }
-        if (used == 0 || used != parts[i].size() || !(split[i] >= 0)) sum = NAN;
-        sum += split[i];
+        if (used != parts[i].size() || !(numbers[i] >= 0)) return std::nullopt;
     }
-    if (parts.size() != 3 || !(std::abs(sum - 1.0) < 1e-6)) {
+    return numbers;
+}
+
+std::array<double, 3> parse_split(const std::string& text) {
+    const auto split = parse_numbers(text);
+    if (!split || !(std::abs((*split)[0] + (*split)[1] + (*split)[2] - 1.0) < 1e-6)) {
         throw UsageError(concat("--split ", text, ": give three shares that sum to 1, such as 0.8,0.1,0.1"));
     }
-    return split;
+    return *split;
+}
+
+vox::core::Double3 parse_spacing(const std::string& text) {
+    vox::core::Double3 spacing{};
+    if (text.empty()) return spacing;
+    const auto numbers = parse_numbers(text);
+    if (!numbers || *std::max_element(numbers->begin(), numbers->end()) > 100)
+        throw UsageError(concat("--spacing ", text, ": give three lengths in mm along D,H,W, such as 0.5,0.5,0.5"));
+    return *numbers;
+}
+
+/// Options that only some layouts have.
+void check_layout_options(const vox::data::ConvertOptions& parsed, const vox::app::Arguments& arguments) {
+    const bool generic = parsed.layout == "generic", prostate = parsed.layout == "prostate158";
+    if (!generic && !prostate && (!parsed.channels.empty() || !parsed.label.empty()))
+        throw UsageError("--channels and --label belong to --layout generic and prostate158");
+    if (!prostate && (!parsed.task.empty() || !arguments["spacing"].defaulted()))
+        throw UsageError("--task and --spacing belong to --layout prostate158");
+    if (!prostate) return;
+    if (!arguments["split"].defaulted() || !arguments["seed"].defaulted())
+        throw UsageError("--split and --seed: the CSV files of layout prostate158 decide the splits");
+    vox::data::choose_prostate158(parsed.task, parsed.channels, parsed.label);
 }
 
 vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
@@ -90,9 +126,9 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     } catch (const vox::core::DataError& error) {
         throw UsageError(error.what());
     }
-    if (parsed.layout != "generic" && (!parsed.channels.empty() || !parsed.label.empty())) {
-        throw UsageError("--channels and --label belong to --layout generic");
-    }
+    parsed.task = arguments["task"].as<std::string>();
+    parsed.spacing_mm = parse_spacing(arguments["spacing"].as<std::string>());
+    check_layout_options(parsed, arguments);
     return parsed;
 }
 

@@ -12,6 +12,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
+#include "data/case_grid.hpp"
 #include "data/orientation.hpp"
 #include "data/shard_format.hpp"
 #include "data/voxel_dispatch.hpp"
@@ -21,48 +22,16 @@ namespace {
 
 using core::concat;
 using core::DataError;
+using ops::VoxelGrid;
 
-/// A volume's grid after reorientation: size along R, A, S and its affine.
-struct RasGrid {
-    core::Index3 size{};
-    core::Affine affine{};
-};
-
-RasGrid ras_grid(const NiftiImage& image) {
-    const core::Affine affine = image.affine();
-    const Orientation orientation = orientation_of(affine);
-    return {oriented_size(image.size, orientation), oriented_affine(affine, image.size, orientation)};
-}
-
-/// The largest distance in mm between the same corner of both grids.
-double corner_distance_mm(const RasGrid& a, const RasGrid& b) {
-    double worst = 0;
-    for (int corner = 0; corner < 8; ++corner) {
-        double squared = 0;
-        for (size_t row = 0; row < 3; ++row) {
-            double difference = a.affine[row][3] - b.affine[row][3];
-            for (size_t axis = 0; axis < 3; ++axis) {
-                const double at = (corner >> axis & 1) != 0 ? static_cast<double>(a.size[axis] - 1) : 0.0;
-                difference += (a.affine[row][axis] - b.affine[row][axis]) * at;
-            }
-            squared += difference * difference;
-        }
-        worst = std::max(worst, std::sqrt(squared));
-    }
-    return worst;
-}
-
-void check_same_grid(const std::string& first, const RasGrid& a, const std::string& other, const RasGrid& b) {
+void check_same_grid(const std::string& first, const VoxelGrid& a, const std::string& other, const VoxelGrid& b) {
     if (a.size != b.size) {
         throw DataError(concat("the grids do not match: ", first, " has ", core::join(a.size, "x"), " voxels, ", other,
                                " ", core::join(b.size, "x"), ".  Resample them to one grid first."));
     }
-    const core::Double3 spacing = spacing_dhw(a.affine);
-    const double allowed =
-        0.01 * *std::min_element(spacing.begin(), spacing.end());  // header rounding, not registration
-    if (const double distance = corner_distance_mm(a, b); !(distance <= allowed)) {
+    if (!same_grid(a, b)) {
         throw DataError(concat("the grids do not match: ", first, " and ", other, " have the same size but lie up to ",
-                               distance, " mm apart.  Resample them to one grid first."));
+                               ops::corner_distance_mm(a, b), " mm apart.  Resample them to one grid first."));
     }
 }
 
@@ -171,8 +140,12 @@ ForegroundPositions positions_of(const std::vector<uint8_t>& label, int value, i
     return found;
 }
 
-void add_label(CaseData& data, const NiftiImage& label) {
-    const std::vector<uint8_t> values = label_values(label);
+void add_label(CaseData& data, const NiftiImage& label, const std::map<int, int>& translation) {
+    std::vector<uint8_t> values = label_values(label);
+    for (uint8_t& value : values) {
+        if (const auto other = translation.find(value); other != translation.end())
+            value = static_cast<uint8_t>(other->second);
+    }
     data.stored_labels = stored_labels(data.info.id, label, values);
     const auto ras = to_ras(std::as_bytes(std::span(values)), label.size, 1, orientation_of(label.affine()));
     data.label.resize(ras.size());
@@ -189,16 +162,17 @@ void add_label(CaseData& data, const NiftiImage& label) {
 
 }  // namespace
 
-CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label) {
+CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
+                    const std::map<int, int>& translation) {
     CaseData data;
     CaseInfo& info = data.info;
     info.id = std::move(id);
     info.type = common_type(channels);
-    const RasGrid grid = ras_grid(channels.front().image);
+    const VoxelGrid grid = ras_grid(file_grid(channels.front().image));
     for (const auto& channel : channels) {
-        check_same_grid(channels.front().name, grid, channel.name, ras_grid(channel.image));
+        check_same_grid(channels.front().name, grid, channel.name, ras_grid(file_grid(channel.image)));
     }
-    if (label) check_same_grid(channels.front().name, grid, "the label", ras_grid(*label));
+    if (label) check_same_grid(channels.front().name, grid, "the label", ras_grid(file_grid(*label)));
     info.shape = {static_cast<int64_t>(channels.size()), grid.size[2], grid.size[1], grid.size[0]};
     info.affine = grid.affine;
     info.spacing_mm = spacing_dhw(grid.affine);
@@ -213,7 +187,7 @@ CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, co
         box.add(scaled, info.size());
     }
     info.foreground_box = box.box();
-    if (label) add_label(data, *label);
+    if (label) add_label(data, *label, translation);
     return data;
 }
 

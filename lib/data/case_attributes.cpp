@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/orientation.hpp"
+#include "data/shard_format.hpp"
 
 namespace vox::data {
 namespace {
@@ -56,7 +57,16 @@ void write_sources(Id object, std::span<const SourceVolume> sources) {
     put(object, "srow", srows, {n, 3, 4});
 }
 
-std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const core::Index3& ras_size) {
+/// Where nothing was resampled, a file's axes are those of the shard in another order.
+void check_source_size(const StrictReader& from, core::Index3 size, core::Index3 ras_size, bool resampled) {
+    std::sort(size.begin(), size.end());
+    std::sort(ras_size.begin(), ras_size.end());
+    if (!resampled && size != ras_size) from.fail("source_size is not the size of the stored volume");
+    const bool in_limits = size[0] >= 1 && size[2] <= format::kMaxAxis;  // sorted
+    if (!in_limits || size[0] * size[1] * size[2] > format::kMaxVoxels) from.fail("source_size is over the limits");
+}
+
+std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const CaseInfo& info) {
     const auto channels = from.texts("channels"), types = from.texts("source_type");
     if (channels.size() != n || types.size() != n) from.fail(concat("there are not ", n, " channel names and types"));
     const auto sizes = from.integers("source_size", hdf5::Shape{n, 3});
@@ -66,17 +76,13 @@ std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const
     const auto qfacs = from.doubles("qfac", {n}), pixdims = from.doubles("pixdim_mm", {n, 3});
     const auto quaterns = from.doubles("quatern", {n, 3}), qoffsets = from.doubles("qoffset_mm", {n, 3});
     const auto srows = from.doubles("srow", {n, 3, 4});
-    core::Index3 sorted_ras = ras_size;
-    std::sort(sorted_ras.begin(), sorted_ras.end());
     std::vector<SourceVolume> sources(n);
     for (size_t i = 0; i < n; ++i) {
         SourceVolume& s = sources[i];
         s.channel = channels[i];
         s.type = voxel_type(types[i]);
         std::copy_n(&sizes[3 * i], 3, s.size.begin());
-        core::Index3 sorted = s.size;
-        std::sort(sorted.begin(), sorted.end());
-        if (sorted != sorted_ras) from.fail("source_size is not the size of the stored volume");
+        check_source_size(from, s.size, info.size(), !info.reference.empty());
         s.scl_slope = slopes[i];
         s.scl_inter = inters[i];
         if (!std::isfinite(s.scl_slope) || !std::isfinite(s.scl_inter) || s.scl_slope == 0) {
@@ -170,6 +176,7 @@ void write_case_attributes(Id group, Id image, Id label, const CaseInfo& info,
     }
     put(group, "column_names", names);
     put(group, "column_values", texts);
+    if (!info.reference.empty()) put(group, "reference", info.reference);
     write_sources(image, info.sources);
     write_statistics(image, info.statistics);
     if (label < 0) return;
@@ -188,11 +195,16 @@ void read_case_attributes(Id group, Id image, Id label, const std::string& where
     if (names.size() != texts.size()) of_group.fail("column_names and column_values differ in length");
     for (size_t i = 0; i < names.size(); ++i) info.columns[names[i]] = texts[i];
     const auto channels = static_cast<size_t>(info.channels());
-    info.sources = read_sources(of_image, channels, info.size());
+    if (hdf5::has_attribute(group, "reference")) info.reference = of_group.text("reference");
+    info.sources = read_sources(of_image, channels, info);
+    if (!info.reference.empty() &&
+        std::ranges::find(info.sources, info.reference, &SourceVolume::channel) == info.sources.end()) {
+        of_group.fail(concat("reference is '", info.reference, "', which is none of the channels"));
+    }
     info.statistics = read_statistics(of_image, channels);
     if (label < 0) return;
     const StrictReader of_label(label, concat(where, ": label"));
-    info.label_source = read_sources(of_label, 1, info.size()).front();
+    info.label_source = read_sources(of_label, 1, info).front();
     const auto pairs = of_label.doubles("stored_labels", 2, 256);
     for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
         if (!(pairs[i] >= 0 && pairs[i] <= 255) || !std::isfinite(pairs[i + 1]))

@@ -34,9 +34,18 @@ struct NamedVolume {
 std::vector<NamedVolume> read_channels(const CaseFiles& files);
 
 /// Brings the channels to RAS and to one lossless type, and measures what the shard records of a case.  `label` may be null.
-/// Throws DataError, without the case's name, for grids that do not match, types that have no common lossless type, and
-/// label values that are not whole numbers of 0 to 255 (within 1e-3).
-CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label);
+/// `translation`: value in the file -> value in the shard; others stay.  Throws DataError, without the case's name, for grids
+/// that do not match, types that have no common lossless type, and label values that are not whole numbers of 0 to 255
+/// (within 1e-3).
+CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
+                    const std::map<int, int>& translation = {});
+
+/// Channels and label onto the reference's grid, then to the spacing: images linear, as float32 after slope and intercept,
+/// labels by the nearest voxel; what lies there already is not touched.  Where that is so of all, or without a reference, this
+/// is build_case.  `sources` of a resampled case tell the files' own geometry.  Throws as build_case, and DataError where a
+/// volume does not hold the centre of the reference.
+CaseData build_resampled_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
+                              const CommonGrid& common, const std::map<int, int>& translation = {});
 
 /// The values of a label file after slope and intercept, rounded where within 1e-3 of a whole number, in file order.
 /// Throws DataError for another value, or one outside 0 to 255.

@@ -31,6 +31,13 @@ struct SourceVolume {
     NiftiGeometry geometry;
 };
 
+/// How files on several grids come to one: what the converter did, and what `infer` does with files that come later.
+struct CommonGrid {
+    std::string reference;       // the channel onto whose grid the others come first; empty: nothing is resampled
+    core::Double3 spacing_mm{};  // D,H,W of the stored grid; 0: as the reference has it
+    bool operator==(const CommonGrid&) const = default;
+};
+
 struct CaseInfo {
     std::string id;
     std::array<int64_t, 4> shape{};  // C, D, H, W of the image in the shard (RAS)
@@ -38,7 +45,8 @@ struct CaseInfo {
     bool has_label = false;
     core::Affine affine{};           // (i,j,k) of the RAS grid to mm
     core::Double3 spacing_mm{};      // D, H, W
-    std::vector<SourceVolume> sources;            // one a channel, in channel order
+    std::string reference;                        // resampled cases: the channel whose file's grid results go to
+    std::vector<SourceVolume> sources;            // one a channel, in channel order, as the files were
     SourceVolume label_source;                    // where has_label
     std::vector<ChannelStatistics> statistics;    // one a channel
     core::Box foreground_box;                     // smallest box around the voxels where any channel is not 0

@@ -31,7 +31,11 @@ Listing list_cases(const ConvertOptions& options) {
     if (options.layout == "brats") return list_brats(options.input);
     if (options.layout == "msd" || options.layout == "nnunet") return list_msd(options.input);
     if (options.layout == "generic") return list_generic(options.input, options.channels, options.label);
-    throw core::UsageError(concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic."));
+    if (options.layout == "prostate158") {
+        return list_prostate158(options.input, choose_prostate158(options.task, options.channels, options.label));
+    }
+    throw core::UsageError(
+        concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, prostate158."));
 }
 
 /// Changes when a source file or the way of converting changes; equal ones need no second conversion.
@@ -44,12 +48,37 @@ std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
     };
     for (const auto& channel : files.channels) add(channel.name, channel.file, channel.volume);
     if (files.label) add("label", *files.label, -1);
+    if (files.label_is_empty) text += "|empty label";
+    if (label_translation(options.label_scheme)) text += concat("|values of ", options.label_scheme);
+    if (options.layout == "prostate158") text += concat("|spacing ", core::join(options.spacing_mm));
     return hex(xxh3_64(std::string_view(text)));
+}
+
+/// Label values of `from` as those of the scheme that is recorded.
+std::set<int> translated(const std::set<int>& values, const std::map<int, int>& translation) {
+    std::set<int> out;
+    for (const int value : values) {
+        const auto other = translation.find(value);
+        out.insert(other == translation.end() ? value : other->second);
+    }
+    return out;
+}
+
+/// A label that says: nothing here.
+NiftiImage empty_label(const NiftiImage& like) {
+    NiftiImage label;
+    label.size = like.size;
+    label.type = VoxelType::uint8;
+    label.geometry = like.geometry;
+    label.voxels.resize(static_cast<size_t>(like.voxel_count()));
+    return label;
 }
 
 class Converter {
 public:
-    Converter(comm::World& world, const ConvertOptions& options) : world_(world), options_(options) {}
+    Converter(comm::World& world, const ConvertOptions& options) : world_(world), options_(options) {
+        if (const auto translation = label_translation(options.label_scheme)) translation_ = translation->values;
+    }
 
     ConvertReport run() {
         world_.together("listing the input", [&] { listing_ = list_cases(options_); });
@@ -99,7 +128,7 @@ private:
                         const auto values = label_values(label);
                         std::set<int> distinct(values.begin(), values.end());
                         distinct.erase(0);
-                        own[files.id] = distinct;
+                        own[files.id] = translated(distinct, translation_);
                     } catch (const DataError& error) {
                         throw DataError(concat(files.label->string(), ": ", error.what()));
                     }
@@ -154,10 +183,7 @@ private:
     }
 
     void convert_case(const CaseFiles& files) {
-        const auto channels = read_channels(files);
-        std::optional<NiftiImage> label;
-        if (files.label) label = read_nifti(*files.label);
-        CaseData data = build_case(files.id, channels, label ? &*label : nullptr);
+        CaseData data = build(files);
         data.fingerprint = fingerprint(files, options_);
         if (options_.dry_run) return;
         if (!writer_) {
@@ -166,6 +192,15 @@ private:
         }
         writer_->add(data);
         if (writer_->bytes() >= options_.max_shard_bytes) close_shard();
+    }
+
+    CaseData build(const CaseFiles& files) const {
+        const auto channels = read_channels(files);
+        std::optional<NiftiImage> label;
+        if (files.label) label = read_nifti(*files.label);
+        if (files.label_is_empty) label = empty_label(channels.front().image);
+        const NiftiImage* const known = label ? &*label : nullptr;
+        return build_resampled_case(files.id, channels, known, {listing_.reference, options_.spacing_mm}, translation_);
     }
 
     void close_shard() {
@@ -218,7 +253,13 @@ private:
         for (const auto& files : listing_.cases) {
             if (!refused_.contains(files.id)) ids.push_back(files.id);
         }
-        const auto splits = assign_splits(ids, options_.split, options_.seed);
+        auto splits = assign_splits(ids, options_.split, options_.seed);
+        bool splits_by_layout = false;
+        for (const auto& files : listing_.cases) {
+            if (files.split.empty()) continue;
+            splits[files.id] = files.split;
+            splits_by_layout = true;
+        }
         std::set<std::string> shards;
         for (const auto& id : ids) {
             index.cases.push_back({id, new_shards_.at(id), splits.at(id)});
@@ -231,9 +272,12 @@ private:
         index.provenance = {{"layout", options_.layout},
                             {"input", options_.input.string()},
                             {"codec", std::string(codec_name(options_.codec))},
-                            {"split", core::join(options_.split)},
-                            {"split_seed", std::to_string(options_.seed)},
+                            {"split", splits_by_layout ? "by the layout" : core::join(options_.split)},
+                            {"split_seed", splits_by_layout ? "" : std::to_string(options_.seed)},
                             {"refused", core::join(report().refused, "; ")}};
+        if (!translation_.empty()) index.provenance["label_values_of"] = options_.label_scheme;
+        if (!listing_.label.empty()) index.provenance["label"] = listing_.label;
+        index.common_grid = {listing_.reference, options_.spacing_mm};
         write_dataset_index(options_.output, index);
     }
 
@@ -254,6 +298,7 @@ private:
     std::map<std::string, std::string> refused_;       // id -> why; the same on every rank after `merge_refusals`
     std::map<std::string, std::string> new_shards_;  // id -> shard file: this rank's, after `gather_shards` everybody's
     LabelScheme scheme_;
+    std::map<int, int> translation_;  // of label values; empty: none
     std::unique_ptr<ShardWriter> writer_;
     std::string shard_;
     int64_t shards_started_ = 0, kept_ = 0;

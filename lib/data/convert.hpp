@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/world.hpp"
+#include "core/geometry.hpp"
 #include "data/chunk_codec.hpp"
 #include "data/label_scheme.hpp"
 #include "data/layouts.hpp"
@@ -17,14 +18,16 @@ namespace vox::data {
 
 /// What to convert and how: the command line of convert_dataset.
 struct ConvertOptions {
-    std::string layout = "brats";  // brats, msd, nnunet, generic
+    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158
     std::filesystem::path input, output;
     std::string label_scheme = "auto";  // or generic, or a name that `label_scheme` knows
     Codec codec = Codec::zstd;
     std::array<double, 3> split{0.8, 0.1, 0.1};  // train, val, test
     int64_t seed = 0;                            // of the split
-    std::vector<std::string> channels;           // layout generic: which volumes; empty: all but the label
-    std::string label;                           // layout generic: the label's name; empty: label, seg or mask
+    std::vector<std::string> channels;           // generic: which volumes; empty: all but the label
+    std::string label;                           // generic: the label's name; empty: label, seg or mask
+    std::string task;                            // prostate158: see choose_prostate158, which takes all three
+    core::Double3 spacing_mm{};                  // prostate158: D,H,W of the stored grid; 0: as T2 has it
     bool skip_bad = false;                       // convert the rest where cases are refused
     bool dry_run = false;                        // read and check everything, write nothing
     uint64_t max_shard_bytes = uint64_t{256} << 20;  // a shard is closed by the case that reaches this

@@ -36,6 +36,16 @@ bool plain_name(const std::string& name) {
     return !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
 }
 
+Json grid_to_json(const CommonGrid& grid) { return {{"reference", grid.reference}, {"spacing_mm", grid.spacing_mm}}; }
+
+CommonGrid grid_from_json(const Json& json) {
+    const CommonGrid grid{json.at("reference"), json.at("spacing_mm")};
+    for (const double spacing : grid.spacing_mm) {
+        if (!(spacing >= 0)) throw DataError(concat("common_grid has a spacing of ", spacing, " mm"));
+    }
+    return grid;
+}
+
 void check_index(const DatasetIndex& index) {
     std::set<std::string> shards, ids;
     for (const auto& shard : index.shards) {
@@ -64,6 +74,7 @@ DatasetIndex from_json(const Json& json) {
     DatasetIndex index;
     index.channels = json.at("channels");
     index.scheme = scheme_from_json(json.at("label_scheme"));
+    if (json.contains("common_grid")) index.common_grid = grid_from_json(json.at("common_grid"));
     for (const auto& shard : json.at("shards")) {
         index.shards.push_back({shard.at("file"), shard.at("bytes"), shard.at("xxh3")});
     }
@@ -110,14 +121,15 @@ void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex
         cases.push_back({{"id", one.id}, {"shard", one.shard}});
         splits[one.split].push_back(one.id);
     }
-    const Json json = {{"format", format::kDatasetFormat},
-                       {"version", format::kVersion},
-                       {"channels", index.channels},
-                       {"label_scheme", scheme_to_json(index.scheme)},
-                       {"splits", splits},
-                       {"cases", cases},
-                       {"shards", shards},
-                       {"provenance", index.provenance}};
+    Json json = {{"format", format::kDatasetFormat},
+                 {"version", format::kVersion},
+                 {"channels", index.channels},
+                 {"label_scheme", scheme_to_json(index.scheme)},
+                 {"splits", splits},
+                 {"cases", cases},
+                 {"shards", shards},
+                 {"provenance", index.provenance}};
+    if (!index.common_grid.reference.empty()) json["common_grid"] = grid_to_json(index.common_grid);
     write_text_file(folder / format::kDatasetFile, json.dump(1) + "\n");
 }
 

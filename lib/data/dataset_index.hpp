@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/case_info.hpp"
 #include "data/label_scheme.hpp"
 
 namespace vox::data {
@@ -22,6 +23,7 @@ struct DatasetIndex {
     };
     std::vector<std::string> channels;
     LabelScheme scheme;
+    CommonGrid common_grid;
     std::vector<Case> cases;    // by id
     std::vector<Shard> shards;  // by file
     std::map<std::string, std::string> provenance;  // layout, codec, split seed, version, ...

@@ -210,6 +210,7 @@ std::vector<uint32_t> StrictReader::dataset_u32(const std::string& name, const S
 }
 
 bool has_link(Id group, const std::string& name) { return H5Lexists(group, name.c_str(), H5P_DEFAULT) > 0; }
+bool has_attribute(Id object, const char* name) { return H5Aexists(object, name) > 0; }
 
 Handle open_group(Id group, const std::string& name, const std::string& where) {
     require_hard_link(group, name, where);

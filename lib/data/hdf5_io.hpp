@@ -88,5 +88,6 @@ private:
 Handle open_group(Id group, const std::string& name, const std::string& where);
 Handle open_dataset(Id group, const std::string& name, const std::string& where);
 bool has_link(Id group, const std::string& name);
+bool has_attribute(Id object, const char* name);
 
 }  // namespace vox::data::hdf5

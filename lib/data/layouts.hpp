@@ -21,13 +21,19 @@ struct CaseFiles {
     std::vector<Channel> channels;  // in the data set's order
     std::optional<std::filesystem::path> label;
     std::string problem;  // why the case cannot be converted ("missing t2"), empty where it can
+    bool label_is_empty = false;  // no file, but known: nothing is labelled
+    std::string split{};           // "train", "val", "test" where the layout decides it, else empty
 };
 
 struct Listing {
     std::vector<std::string> channels;
     std::vector<CaseFiles> cases;  // by id
-    /// What names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic"; empty: nothing.
+    /// What names and dataset.json say of the labels: "brats", "brats2023", "msd_brats", "generic", or the scheme itself
+    /// ("prostate158_anatomy"); empty: nothing.
     std::string scheme_hint;
+    /// Layouts whose files lie on grids of their own: the channel onto whose grid all others come.  Empty: one grid a case.
+    std::string reference{};
+    std::string label{};  // which of several labels was taken, where names tell
 };
 
 /// Throws DataError where the folder does not exist, holds no case of the layout, or one id twice.  Opens no volume.
@@ -38,6 +44,20 @@ Listing list_msd(const std::filesystem::path& input);
 /// generic: a folder a case; every volume but label, seg and mask is a channel, or those that `channels` and `label` name.
 Listing list_generic(const std::filesystem::path& input, const std::vector<std::string>& channels,
                      const std::string& label);
+
+/// What is taken of Prostate158: channels and the column of the label, by task where they are empty.  anatomy: t2 and
+/// t2_anatomy_reader1; tumor: t2, adc, dwi and adc_tumor_reader1; no task: the one that the label belongs to, else anatomy.
+struct Prostate158Choice {
+    std::vector<std::string> channels;
+    std::string label, scheme;  // scheme: prostate158_anatomy or prostate158_tumor
+};
+/// Throws UsageError for another task or label, or where they contradict each other.
+Prostate158Choice choose_prostate158(const std::string& task, const std::vector<std::string>& channels,
+                                     const std::string& label);
+/// prostate158: train.csv, valid.csv, test.csv (those that exist) with ID and a column a volume; cells are paths from `input`.
+/// The files decide the splits.  An empty cell of the label: the case has no label; empty.nii.gz: it is known to hold nothing.
+/// Throws DataError with file and line also for an ID that is listed twice, in whichever files, and a column that is missing.
+Listing list_prostate158(const std::filesystem::path& input, const Prostate158Choice& choice);
 
 /// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a

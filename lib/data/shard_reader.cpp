@@ -144,6 +144,7 @@ ShardReader::~ShardReader() = default;
 const std::vector<CaseInfo>& ShardReader::cases() const { return state_->cases; }
 const LabelScheme& ShardReader::scheme() const { return state_->index.scheme; }
 const std::vector<std::string>& ShardReader::channel_names() const { return state_->index.channels; }
+const CommonGrid& ShardReader::common_grid() const { return state_->index.common_grid; }
 const std::string& ShardReader::digest() const { return state_->digest; }
 
 std::vector<size_t> ShardReader::split(const std::string& name) const {
@@ -235,9 +236,35 @@ std::vector<std::byte> ShardReader::read_stored(size_t case_index, int64_t chann
     return out;
 }
 
+std::vector<std::pair<std::string, NiftiImage>> ShardReader::stored_volumes(size_t case_index) const {
+    const CaseInfo& info = state_->cases[case_index];
+    NiftiImage grid;
+    grid.size = {info.shape[3], info.shape[2], info.shape[1]};
+    grid.geometry = geometry_from_affine(info.affine);
+    std::vector<std::pair<std::string, NiftiImage>> files;
+    for (int64_t channel = 0; channel < info.channels(); ++channel) {
+        const SourceVolume& source = info.sources[static_cast<size_t>(channel)];
+        NiftiImage image = grid;
+        image.type = info.type;
+        image.scl_slope = source.scl_slope;
+        image.scl_inter = source.scl_inter;
+        image.voxels = read_stored(case_index, channel);
+        files.emplace_back(source.channel, std::move(image));
+    }
+    if (!info.has_label) return files;
+    grid.type = VoxelType::uint8;
+    std::vector<uint8_t> label(static_cast<size_t>(grid.voxel_count()));
+    read_label(case_index, {{0, 0, 0}, info.size()}, label);
+    const auto bytes = std::as_bytes(std::span(label));
+    grid.voxels.assign(bytes.begin(), bytes.end());
+    files.emplace_back("label", std::move(grid));
+    return files;
+}
+
 std::vector<std::pair<std::string, NiftiImage>> ShardReader::restore(size_t case_index) const {
     const ReadableCase& from = state_->at(case_index);
     const CaseInfo& info = state_->cases[case_index];
+    if (!info.reference.empty()) return stored_volumes(case_index);
     const auto back = [](const SourceVolume& source, std::span<const std::byte> ras) {
         NiftiImage image;
         image.size = source.size;

@@ -34,6 +34,8 @@ public:
     const std::vector<CaseInfo>& cases() const;
     const LabelScheme& scheme() const;
     const std::vector<std::string>& channel_names() const;
+    /// How the files came to one grid.  `infer` gives new files to `build_resampled_case` with it.
+    const CommonGrid& common_grid() const;
     /// Indices into `cases()` of "train", "val" or "test", in the order of dataset.json.
     std::vector<size_t> split(const std::string& name) const;
     /// XXH3-64 of dataset.json's content, in hex: what a checkpoint remembers of its data.
@@ -57,10 +59,14 @@ public:
 
     /// The stored (unscaled) voxels of one channel, in the shard's type, [D,H,W]; and of the label.
     std::vector<std::byte> read_stored(size_t case_index, int64_t channel) const;
-    /// The case's files as they were: geometry, type, axis order; the label last where there is one.
+    /// The case's files as they were: geometry, type, axis order; the label last where there is one.  Of a resampled case: the
+    /// volumes as stored, on the stored grid in RAS order.  Label maps of a model go to the files' grid by `restore_label_map`
+    /// (case_grid.hpp).
     std::vector<std::pair<std::string, NiftiImage>> restore(size_t case_index) const;
 
 private:
+    std::vector<std::pair<std::string, NiftiImage>> stored_volumes(size_t case_index) const;
+
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -45,6 +45,11 @@ def damage(file, kind):
             group["label"] = h5py.SoftLink("/cases/x/image")
         elif kind == "nan_spacing":
             group.attrs.modify("spacing_mm", np.array([1, np.nan, 1], "<f8"))
+        elif kind in ("reference", "reference_size"):  # of a resampled case
+            name = b"nobody" if kind == "reference" else group["image"].attrs["channels"][0]
+            group.attrs.create("reference", name, group.attrs.get_id("label_scheme").shape, h5py.string_dtype("utf-8", len(name)))
+            if kind == "reference_size":
+                group["image"].attrs.modify("source_size", np.full((2, 3), 32768, "<i8"))
         elif kind == "missing_attribute":
             del group.attrs["affine"]
         elif kind == "huge":

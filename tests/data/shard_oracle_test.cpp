@@ -53,6 +53,8 @@ TEST(ShardOracle, WhatBreaksTheFormatIsRefusedOnOpeningWithinLittleMemory) {
                                                                  {"soft_link", "link to elsewhere"},
                                                                  {"nan_spacing", "spacing_mm"},
                                                                  {"missing_attribute", "'affine' is missing"},
+                                                                 {"reference", "none of the channels"},
+                                                                 {"reference_size", "source_size is over the limits"},
                                                                  {"huge", "limit 32768"},
                                                                  {"bomb", "over the limit"},
                                                                  {"filter", "filters"},
