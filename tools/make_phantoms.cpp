@@ -5,6 +5,7 @@
 #include "app/program.hpp"
 #include "core/log.hpp"
 #include "data/phantom.hpp"
+#include "data/phantom_prostate.hpp"
 
 namespace {
 
@@ -13,15 +14,17 @@ using vox::core::ExitCode;
 using vox::core::UsageError;
 
 vox::app::ProgramTable table() {
-    vox::app::ProgramTable table{"make_phantoms",
-                                 "Makes four-modality brains with tumours as NIfTI files, to train and try on. "
-                                 "The same seed makes the same files.",
-                                 options::options_description("Options")};
+    vox::app::ProgramTable table{
+        "make_phantoms",
+        "Makes four-modality brains with tumours, or prostates with zones and lesions, as NIfTI "
+        "files, to train and try on. The same seed makes the same files.",
+        options::options_description("Options")};
     table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
-                                "names and label values of the files: brats")(
+                                "names and label values of the files: brats, prostate158 (with its CSV files)")(
         "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")(
-        "size", options::value<int64_t>()->default_value(64), "voxels along each axis, 32 to 512")(
-        "seed", options::value<uint64_t>()->default_value(0), "another seed makes other brains")(
+        "size", options::value<int64_t>()->default_value(64),
+        "voxels along each axis (prostate158: along rows and columns of T2, at least 48), 32 to 512")(
+        "seed", options::value<uint64_t>()->default_value(0), "another seed makes other phantoms")(
         "output", options::value<std::string>()->required(), "folder to write to; made where it is absent");
     return table;
 }
@@ -32,16 +35,26 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
     const auto size = arguments["size"].as<int64_t>();
     const auto seed = arguments["seed"].as<uint64_t>();
     const std::string output = arguments["output"].as<std::string>();
-    if (layout != "brats") throw UsageError("--layout " + layout + ": only brats is known");
+    const bool prostates = layout == "prostate158";
+    if (layout != "brats" && !prostates) throw UsageError("--layout " + layout + ": known are brats and prostate158");
     if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
-    if (size < 32 || size > 512) throw UsageError("--size must be 32 to 512");
+    if (size < (prostates ? 48 : 32) || size > 512)
+        throw UsageError(prostates ? "--size must be 48 to 512" : "--size must be 32 to 512");
     world.together("making phantoms", [&] {
         const auto ranks = static_cast<uint32_t>(world.size());
         for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {
-            vox::data::write_brats_phantom(output, number, size, seed);
+            if (prostates) {
+                vox::data::write_prostate158_phantom(output, number, cases, size, seed);
+            } else {
+                vox::data::write_brats_phantom(output, number, size, seed);
+            }
         }
     });
-    vox::core::log::info(cases, " phantoms of ", size, "^3 voxels are in ", output);
+    // Last: a folder without them is not finished.
+    if (prostates)
+        world.on_root("writing the tables", [&] { vox::data::write_prostate158_tables(output, cases, seed); });
+    vox::core::log::info(cases, " phantoms of ", size, prostates ? "^2 voxels a T2 slice" : "^3 voxels", " are in ",
+                         output);
     return ExitCode::done;
 }
 

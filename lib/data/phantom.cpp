@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <numbers>
 #include <string>
 
 #include "core/error.hpp"
@@ -39,28 +38,6 @@ uint8_t label_of(Tissue tissue) {
     }
 }
 
-/// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).
-std::array<double, 4> voxel_noise(const ops::RandomKey& key, size_t voxel) {
-    const auto words = ops::random_words(key, ops::Purpose::phantom, static_cast<uint32_t>(PhantomPart::noise),
-                                         static_cast<uint32_t>(voxel));
-    std::array<double, 4> noise{};
-    for (size_t pair = 0; pair < 4; pair += 2) {
-        const double u = (words.v[pair] + 0.5) / 4294967296.0;  // never 0
-        const double angle = 2 * std::numbers::pi * ops::unit_interval(words.v[pair + 1]);
-        noise[pair] = std::sqrt(-2 * std::log(u)) * std::cos(angle);
-        noise[pair + 1] = std::sqrt(-2 * std::log(u)) * std::sin(angle);
-    }
-    return noise;
-}
-
-/// A scanner's gain and a smooth bias, another for every modality and case.
-struct Scanner {
-    Scanner(PhantomNumbers& numbers) : gain(numbers.uniform(0.7, 1.4)), bias(numbers, 0.5) {}
-    double at(const core::Double3& p) const { return gain * (1 + 0.02 * bias.at(p)); }
-    double gain;
-    SmoothField bias;
-};
-
 core::Affine lps_affine(int64_t edge) {
     const double half = 0.5 * static_cast<double>(edge - 1);
     core::Affine affine{};
@@ -90,8 +67,8 @@ PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edg
     const ops::RandomKey key{.seed = seed, .position = case_number};
     const auto tissues = phantom_tissues(key, edge);
     PhantomNumbers bias_numbers(key, PhantomPart::bias);
-    const std::array<Scanner, 4> scanners{Scanner(bias_numbers), Scanner(bias_numbers), Scanner(bias_numbers),
-                                          Scanner(bias_numbers)};
+    const std::array<PhantomScanner, 4> scanners{PhantomScanner(bias_numbers), PhantomScanner(bias_numbers),
+                                                 PhantomScanner(bias_numbers), PhantomScanner(bias_numbers)};
 
     PhantomBrain brain;
     brain.size = {edge, edge, edge};
@@ -104,7 +81,7 @@ PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edg
         const auto voxel = static_cast<int64_t>(at);
         const core::Double3 p{phantom_coordinate(voxel % edge, edge), phantom_coordinate(voxel / edge % edge, edge),
                               phantom_coordinate(voxel / (edge * edge), edge)};
-        const auto noise = voxel_noise(key, at);
+        const auto noise = phantom_noise(key, PhantomPart::noise, at);
         const auto& contrast = contrasts[static_cast<size_t>(tissues[at]) - 1];
         for (size_t c = 0; c < 4; ++c) {
             const double value =

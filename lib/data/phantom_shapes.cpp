@@ -13,11 +13,6 @@ constexpr double two_pi = 2 * std::numbers::pi;
 
 double distance(const Double3& a, const Double3& b) { return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]); }
 
-/// 1 on the surface of the ellipsoid, less inside.
-double ellipsoid(const Double3& p, const Double3& centre, const Double3& radii) {
-    return std::hypot((p[0] - centre[0]) / radii[0], (p[1] - centre[1]) / radii[1], (p[2] - centre[2]) / radii[2]);
-}
-
 Double3 direction(PhantomNumbers& numbers) {
     const double z = numbers.uniform(-1, 1), angle = numbers.uniform(0, two_pi), r = std::sqrt(1 - z * z);
     return {r * std::cos(angle), r * std::sin(angle), z};
@@ -121,6 +116,23 @@ void add_vessel(std::vector<Tissue>& tissues, PhantomNumbers& numbers, int64_t e
 }
 
 }  // namespace
+
+std::array<double, 4> phantom_noise(const RandomKey& key, PhantomPart part, size_t voxel) {
+    const auto words =
+        ops::random_words(key, ops::Purpose::phantom, static_cast<uint32_t>(part), static_cast<uint32_t>(voxel));
+    std::array<double, 4> noise{};
+    for (size_t pair = 0; pair < 4; pair += 2) {
+        const double u = (words.v[pair] + 0.5) / 4294967296.0;  // never 0
+        const double angle = two_pi * ops::unit_interval(words.v[pair + 1]);
+        noise[pair] = std::sqrt(-2 * std::log(u)) * std::cos(angle);
+        noise[pair + 1] = std::sqrt(-2 * std::log(u)) * std::sin(angle);
+    }
+    return noise;
+}
+
+double ellipsoid(const Double3& p, const Double3& centre, const Double3& radii) {
+    return std::hypot((p[0] - centre[0]) / radii[0], (p[1] - centre[1]) / radii[1], (p[2] - centre[2]) / radii[2]);
+}
 
 SmoothField::SmoothField(PhantomNumbers& numbers, double waves_across) {
     for (Wave& wave : waves_) {

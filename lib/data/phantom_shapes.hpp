@@ -12,7 +12,28 @@
 namespace vox::data {
 
 /// What a number of a phantom is for; stands in the random key's layer, so that no two uses share numbers.
-enum class PhantomPart : uint32_t { brain, bias, ventricles, sulci, vessels, tumour, noise };
+enum class PhantomPart : uint32_t {
+    brain,
+    bias,
+    ventricles,
+    sulci,
+    vessels,
+    tumour,
+    noise,
+    gland,
+    zones,
+    lesion,
+    lookalikes,
+    tilt,
+    t2_noise,
+    adc_noise,
+    dwi_noise
+};
+
+/// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).
+std::array<double, 4> phantom_noise(const ops::RandomKey& key, PhantomPart part, size_t voxel);
+/// 1 on the surface of the ellipsoid, less inside.
+double ellipsoid(const core::Double3& p, const core::Double3& centre, const core::Double3& radii);
 
 /// The numbers of one part of one phantom, in order.
 class PhantomNumbers {
@@ -41,6 +62,17 @@ private:
         double phase;
     };
     std::array<Wave, 6> waves_;
+};
+
+/// A scanner's gain and a smooth bias, another for every modality and case.
+class PhantomScanner {
+public:
+    explicit PhantomScanner(PhantomNumbers& numbers) : gain_(numbers.uniform(0.7, 1.4)), bias_(numbers, 0.5) {}
+    double at(const core::Double3& p) const { return gain_ * (1 + 0.02 * bias_.at(p)); }
+
+private:
+    double gain_;
+    SmoothField bias_;
 };
 
 enum class Tissue : uint8_t { outside, white, grey, fluid, vessel, oedema, rim, necrosis };
