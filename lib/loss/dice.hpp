@@ -1,5 +1,5 @@
 #pragma once
-// Dice loss (Milletari et al., "V-Net", 2016) on sigmoid outputs, equal to MONAI's DiceLoss(sigmoid=True).
+// Dice loss (Milletari et al., "V-Net", 2016), equal to MONAI's DiceLoss.
 
 #include <ATen/core/Tensor.h>
 
@@ -13,5 +13,11 @@ namespace vox::loss {
 /// logits, but float32 where they are float16 or bfloat16.  Differentiable in the logits.  B may be 0.  Any rank, no
 /// communication.  Throws InternalError where the shapes differ.
 at::Tensor dice_loss_per_item(const at::Tensor& logits, const at::Tensor& target, const DiceLossOptions& options = {});
+
+/// The same of exclusive classes: p = softmax of the logits over the K classes, t is 1 where the label is the class, and the
+/// mean over classes is taken, without class 0 unless `include_background`: MONAI's DiceLoss(softmax=True, to_onehot_y=True).
+/// logits [B,K,D,H,W] floating, K of 2 or more; labels [B,D,H,W] of any integer type, below K -> [B], dtype as above.
+at::Tensor softmax_dice_loss_per_item(const at::Tensor& logits, const at::Tensor& labels, bool include_background,
+                                      const DiceLossOptions& options);
 
 }  // namespace vox::loss

@@ -13,4 +13,27 @@ void DiceLossOptions::read(config::Section& section) {
     section.require(smooth_dr > 0.0, "smooth_dr must be above 0: an empty region would be 0 / 0");
 }
 
+Options Options::of(const std::string& name) {
+    Options options;
+    options.name = name;
+    if (name != "dice_sigmoid") options.dice = {.smooth_nr = 1e-5, .smooth_dr = 1e-5, .squared_pred = false};
+    return options;
+}
+
+void Options::read(config::Section& section) {
+    section.choice("name", name, {"dice_sigmoid", "dice_focal", "dice_ce"},
+                   "dice_sigmoid: a sigmoid a region; dice_focal, dice_ce: a softmax over exclusive classes");
+    *this = of(name);
+    dice.read(section);
+    section.value("include_background", include_background,
+                  "dice_focal, dice_ce: the background is a class of the Dice and focal parts (ce always sees it)");
+    section.value("focal_gamma", focal_gamma, "dice_focal: how much voxels that are right count less; 0: not at all");
+    section.value("lambda_dice", lambda_dice, "dice_focal, dice_ce: factor of the Dice part");
+    section.value("lambda_focal", lambda_focal, "dice_focal: factor of the focal part");
+    section.value("lambda_ce", lambda_ce, "dice_ce: factor of the cross-entropy part");
+    section.require(focal_gamma >= 0.0, "focal_gamma must not be negative");
+    section.require(lambda_dice >= 0.0 && lambda_focal >= 0.0 && lambda_ce >= 0.0,
+                    "lambda_dice, lambda_focal and lambda_ce must not be negative");
+}
+
 }  // namespace vox::loss
