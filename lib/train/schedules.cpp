@@ -8,9 +8,17 @@
 #include "core/text.hpp"
 
 namespace vox::train {
+namespace {
+
+/// From `start` to `end` along half a cosine.
+double cosine(double start, double end, double progress) {
+    return end + (start - end) / 2 * (1 + std::cos(std::numbers::pi * progress));
+}
+
+}  // namespace
 
 void ScheduleOptions::read(config::Section& section) {
-    section.choice("name", name, {"constant", "cosine", "poly", "plateau"},
+    section.choice("name", name, {"constant", "cosine", "poly", "plateau", "onecycle"},
                    "how the learning rate goes on after warm-up");
     section.value("warmup_steps", warmup_steps, "optimizer steps over which the rate rises linearly; 0: none");
     section.value("warmup_start", warmup_start, "where warm-up starts, as a share of the peak rate");
@@ -20,6 +28,12 @@ void ScheduleOptions::read(config::Section& section) {
     section.value("plateau_patience", plateau_patience, "plateau: validations without progress that are borne");
     section.value("plateau_threshold", plateau_threshold,
                   "plateau: what counts as progress, relative to the best figure");
+    section.value("onecycle_pct_start", onecycle_pct_start, "onecycle: share of the steps over which the rate rises");
+    section.value("onecycle_div_factor", onecycle_div_factor, "onecycle: the rate starts at the peak divided by this");
+    section.value("onecycle_final_div_factor", onecycle_final_div_factor,
+                  "onecycle: the rate ends at where it started, divided by this");
+    section.value("onecycle_momentum", onecycle_momentum,
+                  "onecycle: momentum (or betas[0]) at the peak rate, and at start and end; []: it is not cycled");
     section.choice("lr_scaling", lr_scaling, {"none", "linear", "sqrt"},
                    "how the rate grows with the effective batch over lr_scaling_base_batch");
     section.value("lr_scaling_base_batch", lr_scaling_base_batch, "items in the optimizer step that lr was chosen for");
@@ -30,6 +44,14 @@ void ScheduleOptions::read(config::Section& section) {
     section.require(plateau_factor > 0 && plateau_factor < 1, "plateau_factor must be between 0 and 1");
     section.require(plateau_patience >= 0, "plateau_patience must be 0 or more");
     section.require(plateau_threshold >= 0 && plateau_threshold < 1, "plateau_threshold must be from 0 to below 1");
+    section.require(onecycle_pct_start >= 0 && onecycle_pct_start <= 1, "onecycle_pct_start must be from 0 to 1");
+    section.require(onecycle_div_factor >= 1 && onecycle_final_div_factor >= 1,
+                    "onecycle_div_factor and onecycle_final_div_factor must be 1 or more");
+    const auto& cycle = onecycle_momentum;
+    section.require(cycle.empty() || (cycle.size() == 2 && cycle[0] >= 0 && cycle[0] <= cycle[1] && cycle[1] < 1),
+                    "onecycle_momentum must be two rising numbers from 0 to below 1, or []");
+    section.require(name != "onecycle" || (warmup_steps == 0 && min_lr == 0),
+                    "onecycle has a rise and an end of its own: leave warmup_steps and min_lr at 0");
     section.require(lr_scaling_base_batch >= 1, "lr_scaling_base_batch must be 1 or more");
 }
 
@@ -52,10 +74,29 @@ Schedule::Schedule(const ScheduleOptions& options, double peak_lr, int64_t total
 }
 
 double Schedule::lr(int64_t steps_done) const {
+    if (options_.name == "onecycle") {
+        const double start = peak_lr_ / options_.onecycle_div_factor;
+        return one_cycle(steps_done, start, peak_lr_, start / options_.onecycle_final_div_factor);
+    }
     if (steps_done >= options_.warmup_steps) return after_warmup(steps_done - options_.warmup_steps);
     const double progress = static_cast<double>(steps_done) / static_cast<double>(options_.warmup_steps);
     const double goal = options_.name == "plateau" ? plateau_lr_ : peak_lr_;
     return goal * (options_.warmup_start + (1 - options_.warmup_start) * progress);
+}
+
+std::optional<double> Schedule::momentum(int64_t steps_done) const {
+    const auto& cycle = options_.onecycle_momentum;
+    if (options_.name != "onecycle" || cycle.empty()) return std::nullopt;
+    return one_cycle(steps_done, cycle[1], cycle[0], cycle[1]);
+}
+
+/// From `start` to `turn`, and on to `end` at the last step.  As in torch, the turn may fall between two steps.
+double Schedule::one_cycle(int64_t steps, double start, double turn, double end) const {
+    const auto last = static_cast<double>(total_steps_ - 1);
+    const double turns_at = options_.onecycle_pct_start * static_cast<double>(total_steps_) - 1;
+    const double now = std::min(static_cast<double>(steps), last);
+    if (now > turns_at) return cosine(turn, end, (now - turns_at) / (last - turns_at));
+    return cosine(start, turn, turns_at > 0 ? now / turns_at : 1);  // torch divides by zero where it turns at step 0
 }
 
 double Schedule::after_warmup(int64_t steps) const {

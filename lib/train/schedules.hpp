@@ -1,10 +1,12 @@
 #pragma once
-// The learning rate as a function of the step.
+// The learning rate, and where it is cycled the momentum, as a function of the step.
 
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "config/section.hpp"
 
@@ -20,6 +22,10 @@ struct ScheduleOptions {
     double plateau_factor = 0.1;
     int64_t plateau_patience = 10;
     double plateau_threshold = 1e-4;
+    double onecycle_pct_start = 0.3;
+    double onecycle_div_factor = 25;
+    double onecycle_final_div_factor = 1e4;
+    std::vector<double> onecycle_momentum = {0.85, 0.95};
     std::string lr_scaling = "none";
     int64_t lr_scaling_base_batch = 1;
 
@@ -30,8 +36,8 @@ struct ScheduleOptions {
 /// of items in one optimizer step, over all ranks and micro-batches (Goyal et al. 2017; Krizhevsky 2014).
 double scaled_lr(double lr, int64_t effective_batch, const ScheduleOptions& options);
 
-/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, poly or plateau.  The same on all
-/// ranks.
+/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, poly or plateau; or onecycle (Smith and
+/// Topin, "Super-convergence", 2018), as torch.optim.lr_scheduler.OneCycleLR with two cosines.  The same on all ranks.
 class Schedule {
 public:
     /// `peak_lr` is what warm-up ends at; `total_steps` is the end of the run (of the phase), warm-up included.
@@ -39,6 +45,10 @@ public:
 
     /// For the step that follows `steps_done` finished ones.  A pure function, but for plateau.
     double lr(int64_t steps_done) const;
+
+    /// What Optimizer::step takes as momentum for that step; none where the optimizer's own stands.  Pure.  Onecycle lowers
+    /// it from the upper onecycle_momentum to the lower while the rate rises, and raises it again while the rate falls.
+    std::optional<double> momentum(int64_t steps_done) const;
 
     /// After each validation, all ranks with the same figure.  Plateau lowers the rate by plateau_factor when the
     /// figure has not become better by plateau_threshold (relative) for more than plateau_patience validations; the
@@ -52,6 +62,7 @@ public:
 
 private:
     double after_warmup(int64_t steps) const;
+    double one_cycle(int64_t steps, double start, double turn, double end) const;
 
     ScheduleOptions options_;
     double peak_lr_;

@@ -44,6 +44,52 @@ TEST(Schedule, StaysAtItsEndBeyondTheLastStep) {
     EXPECT_EQ(Schedule(options_of("cosine", 30), 0.1, 30).lr(30), 0.1);  // nothing but warm-up
 }
 
+void expect_cycle(const ScheduleOptions& options, const std::string& name) {
+    const auto lr = golden("schedules").at(name).at("lr").get<std::vector<double>>();
+    const auto momentum = golden("schedules").at(name).at("momentum").get<std::vector<double>>();
+    const Schedule schedule(options, 0.1, static_cast<int64_t>(lr.size()));
+    for (size_t step = 0; step < lr.size(); ++step) {
+        const auto now = static_cast<int64_t>(step);
+        EXPECT_NEAR(schedule.lr(now), lr[step], 1e-15) << name << " step " << step;
+        EXPECT_NEAR(schedule.momentum(now).value(), momentum[step], 1e-15) << name << " step " << step;
+    }
+}
+
+TEST(OneCycle, RateAndMomentumEqualTorchAtEveryStep) {
+    auto options = options_of("onecycle");
+    expect_cycle(options, "onecycle");
+    expect_cycle(options, "onecycle_sgd");
+    expect_cycle(options, "onecycle_of_two");
+    options.onecycle_pct_start = 0;
+    expect_cycle(options, "onecycle_falls");
+    options.onecycle_pct_start = 1;
+    expect_cycle(options, "onecycle_rises");
+    options.onecycle_pct_start = 0.45;
+    options.onecycle_div_factor = 10;
+    options.onecycle_final_div_factor = 50;
+    options.onecycle_momentum = {0.5, 0.75};
+    expect_cycle(options, "onecycle_other");
+}
+
+TEST(OneCycle, StaysAtItsEndAndBearsRunsOfAFewSteps) {
+    const auto options = options_of("onecycle");
+    EXPECT_DOUBLE_EQ(Schedule(options, 0.1, 30).lr(1000), 4e-7);
+    EXPECT_DOUBLE_EQ(Schedule(options, 0.1, 30).momentum(1000).value(), 0.95);
+    EXPECT_DOUBLE_EQ(Schedule(options, 0.1, 1).lr(0), 4e-7);
+    auto half = options;
+    half.onecycle_pct_start = 0.5;  // of two steps: torch divides 0 by 0
+    EXPECT_DOUBLE_EQ(Schedule(half, 0.1, 2).lr(0), 0.1);
+    EXPECT_DOUBLE_EQ(Schedule(half, 0.1, 2).lr(1), 4e-7);
+}
+
+TEST(OneCycle, TheMomentumIsLeftAloneWhereItIsNotCycled) {
+    auto options = options_of("onecycle");
+    options.onecycle_momentum = {};
+    EXPECT_EQ(Schedule(options, 0.1, 30).momentum(3), std::nullopt);
+    for (const auto* name : {"constant", "cosine", "poly", "plateau"})
+        EXPECT_EQ(Schedule(options_of(name), 0.1, 30).momentum(3), std::nullopt) << name;
+}
+
 ScheduleOptions plateau_options() {
     ScheduleOptions options = options_of("plateau");
     options.plateau_factor = 0.5;
@@ -111,7 +157,8 @@ TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
     const auto options = read(
         "{name: poly, warmup_steps: 3, warmup_start: 0.5, min_lr: 0.25, power: 2, plateau_factor: 0.75, "
         "plateau_patience: 4, "
-        "plateau_threshold: 0.125, lr_scaling: sqrt, lr_scaling_base_batch: 8}");
+        "plateau_threshold: 0.125, onecycle_pct_start: 0.25, onecycle_div_factor: 5, onecycle_final_div_factor: 6, "
+        "onecycle_momentum: [0.5, 0.625], lr_scaling: sqrt, lr_scaling_base_batch: 8}");
     EXPECT_EQ(options.name, "poly");
     EXPECT_EQ(options.warmup_steps, 3);
     EXPECT_EQ(options.warmup_start, 0.5);
@@ -120,13 +167,21 @@ TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
     EXPECT_EQ(options.plateau_factor, 0.75);
     EXPECT_EQ(options.plateau_patience, 4);
     EXPECT_EQ(options.plateau_threshold, 0.125);
+    EXPECT_EQ(options.onecycle_pct_start, 0.25);
+    EXPECT_EQ(options.onecycle_div_factor, 5);
+    EXPECT_EQ(options.onecycle_final_div_factor, 6);
+    EXPECT_THAT(options.onecycle_momentum, testing::ElementsAre(0.5, 0.625));
     EXPECT_EQ(options.lr_scaling, "sqrt");
     EXPECT_EQ(options.lr_scaling_base_batch, 8);
     for (const auto* text :
-         {"name: onecycle", "warmup_steps: -1", "warmup_start: 2", "min_lr: -1", "power: 0", "plateau_factor: 1",
-          "plateau_patience: -1", "plateau_threshold: 1", "lr_scaling: cubic", "lr_scaling_base_batch: 0"}) {
+         {"name: exponential", "warmup_steps: -1", "warmup_start: 2", "min_lr: -1", "power: 0", "plateau_factor: 1",
+          "plateau_patience: -1", "plateau_threshold: 1", "onecycle_pct_start: 1.5", "onecycle_div_factor: 0.5",
+          "onecycle_final_div_factor: 0", "onecycle_momentum: [0.9]", "onecycle_momentum: [0.95, 0.85]",
+          "onecycle_momentum: [0.5, 1]", "{name: onecycle, warmup_steps: 1}", "{name: onecycle, min_lr: 1e-6}",
+          "lr_scaling: cubic", "lr_scaling_base_batch: 0"}) {
         EXPECT_THROW(read(text), core::ConfigError) << text;
     }
+    EXPECT_TRUE(read("{name: onecycle, onecycle_momentum: []}").onecycle_momentum.empty());
 }
 
 TEST(Schedule, RefusesContradictions) {
