@@ -113,7 +113,8 @@ std::vector<double> Trainer::agree_on_sums(StepResult& result, const std::vector
 void Trainer::update_weights(StepResult& result) {
     const at::NoGradGuard no_grad;
     result.loss_scale = scaler_.value();
-    result.lr = schedule_->lr(steps_done_ - phase_start_);
+    const int64_t step_of_phase = steps_done_ - phase_start_;
+    result.lr = schedule_->lr(step_of_phase);
     if (result.empty) return;
     scaler_.unscale(reducer_->buckets());
     at::Tensor squares = at::zeros({}, at::TensorOptions(at::kDouble).device(comm_.device()));
@@ -127,7 +128,7 @@ void Trainer::update_weights(StepResult& result) {
     if (result.bad) return;
     bad_steps_in_row_ = 0;
     clip_gradients(result.grad_norm);
-    optimizer_->step(result.lr);
+    optimizer_->step({result.lr, schedule_->momentum(step_of_phase)});
     if (ema_) ema_->update();
 }
 

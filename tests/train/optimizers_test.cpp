@@ -2,12 +2,15 @@
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
 
 #include "core/error.hpp"
 #include "train/golden.hpp"
+#include "train/schedules.hpp"
 
 namespace vox::train {
 namespace {
@@ -31,25 +34,43 @@ NamedTensors make_parameters(at::ScalarType dtype) {
             {"head.weight", wave({2, 5}, 0.6, dtype)}};
 }
 
-void train(Optimizer& optimizer, const NamedTensors& parameters, int from, int to) {
+StepRates rates_of(const std::string& name, int step) {
+    if (!name.ends_with("onecycle")) return 0.01 * (1 + step % 3);
+    ScheduleOptions options;
+    options.name = "onecycle";
+    const Schedule cycle(options, 0.03, 20);
+    return {cycle.lr(step), cycle.momentum(step)};
+}
+
+void push(const NamedTensors& parameters, int step) {
+    for (const auto& [name, parameter] : parameters) {
+        const at::Tensor push = wave(parameter.sizes().vec(), 1.0 + step, parameter.scalar_type());
+        parameter.mutable_grad() = parameter.detach().mul(0.3).add(push);
+    }
+}
+
+void train(const std::string& name, Optimizer& optimizer, const NamedTensors& parameters, int from, int to) {
     for (int step = from; step < to; ++step) {
-        for (const auto& [name, parameter] : parameters) {
-            const at::Tensor push = wave(parameter.sizes().vec(), 1.0 + step, parameter.scalar_type());
-            parameter.mutable_grad() = parameter.detach().mul(0.3).add(push);
-        }
-        optimizer.step(0.01 * (1 + step % 3));
+        push(parameters, step);
+        optimizer.step(rates_of(name, step));
     }
 }
 
 OptimizerOptions options_of(const std::string& name) {
     OptimizerOptions options;
+    options.name = name.substr(0, name.find('_'));
+    options.amsgrad = name.ends_with("amsgrad") || name.ends_with("onecycle");
+    options.decay_norm_and_bias = name == "adamw_decay_all" || name.ends_with("onecycle");
+    options.nesterov = name == "sgd_nesterov";
+    options.momentum = name == "sgd" ? 0 : 0.9;
+    if (name == "novograd_onecycle") {
+        options.weight_decay = 0.01;
+        options.betas = {0.9, 0.98};
+        return options;
+    }
     options.weight_decay = 0.05;
     options.betas = {0.8, 0.95};
     options.eps = 1e-6;
-    options.name = name.starts_with("sgd") ? "sgd" : "adamw";
-    options.decay_norm_and_bias = name == "adamw_decay_all";
-    options.nesterov = name == "sgd_nesterov";
-    options.momentum = name == "sgd" ? 0 : 0.9;
     return options;
 }
 
@@ -67,13 +88,13 @@ void expect_golden(const NamedTensors& parameters, const nlohmann::json& expecte
 
 class Golden : public testing::TestWithParam<std::string> {};
 
-TEST_P(Golden, TwentyStepsEqualTorchOptim) {
+TEST_P(Golden, TwentyStepsEqualTorchAndMonai) {
     for (const auto& [dtype, key, tolerance] :
          {std::tuple(at::kDouble, "float64", 1e-13), std::tuple(at::kFloat, "float32", 2e-6)}) {
         SCOPED_TRACE(key);
         const NamedTensors parameters = make_parameters(dtype);
         const auto optimizer = make_optimizer(options_of(GetParam()), parameters);
-        train(*optimizer, parameters, 0, 20);
+        train(GetParam(), *optimizer, parameters, 0, 20);
         expect_golden(parameters, golden("optimizers").at(GetParam()).at(key), tolerance);
     }
 }
@@ -81,25 +102,96 @@ TEST_P(Golden, TwentyStepsEqualTorchOptim) {
 TEST_P(Golden, GoesOnFromAStoredStateBitForBit) {
     const NamedTensors whole = make_parameters(at::kFloat);
     const auto undisturbed = make_optimizer(options_of(GetParam()), whole);
-    train(*undisturbed, whole, 0, 20);
+    train(GetParam(), *undisturbed, whole, 0, 20);
 
     const NamedTensors first = make_parameters(at::kFloat);
     const auto before = make_optimizer(options_of(GetParam()), first);
-    train(*before, first, 0, 7);
+    train(GetParam(), *before, first, 0, 7);
     NamedTensors second = make_parameters(at::kFloat);
     checkpoint::copy_into(second, first, "test");
     const auto after = make_optimizer(options_of(GetParam()), second);
     after->load_state(before->state());
-    train(*after, second, 7, 20);
+    train(GetParam(), *after, second, 7, 20);
     for (size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(at::equal(whole[i].value, second[i].value)) << whole[i].name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, Golden,
-                         testing::Values("adamw", "adamw_decay_all", "sgd_nesterov", "sgd_momentum", "sgd"),
+                         testing::Values("adamw", "adamw_decay_all", "adamw_amsgrad", "adam", "adam_amsgrad",
+                                         "novograd", "novograd_amsgrad", "novograd_onecycle", "sgd_nesterov",
+                                         "sgd_momentum", "sgd"),
                          [](const auto& param) { return param.param; });
 
+TEST(Novograd, EveryStepEqualsMonais) {
+    for (const std::string name : {"novograd", "novograd_amsgrad", "novograd_onecycle"}) {
+        SCOPED_TRACE(name);
+        const NamedTensors parameters = make_parameters(at::kDouble);
+        const auto optimizer = make_optimizer(options_of(name), parameters);
+        const auto expected = golden("novograd").at(name);
+        ASSERT_EQ(expected.size(), 20u);
+        for (int step = 0; step < 20; ++step) {
+            train(name, *optimizer, parameters, step, step + 1);
+            expect_golden(parameters, expected.at(static_cast<size_t>(step)), 1e-13);
+        }
+    }
+}
+
+// A gradient of zeros gives the second moment nothing to begin with: the first that is not zero does.
+TEST(Novograd, TheFirstNormThatIsNotZeroIsCopied) {
+    auto options = options_of("novograd_amsgrad");
+    options.eps = 1e-12;
+    const at::Tensor weight = at::zeros({2, 2}, at::kDouble);
+    const auto optimizer = make_optimizer(options, {{"weight", weight}});
+    weight.mutable_grad() = at::zeros({2, 2}, at::kDouble);
+    optimizer->step(0.25);
+    EXPECT_TRUE(at::equal(weight, at::zeros({2, 2}, at::kDouble)));
+    weight.mutable_grad() = at::full({2, 2}, 3.0, at::kDouble);  // of norm 6
+    optimizer->step(0.25);
+    EXPECT_LE(weight.add(0.125).abs().max().item<double>(), 1e-12);
+}
+
+TEST(Novograd, StoresOneNumberATensor) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] :
+         make_optimizer(options_of("novograd_amsgrad"), make_parameters(at::kFloat))->state()) {
+        names.push_back(name);
+        EXPECT_EQ(value.dim() == 0, !name.starts_with("exp_avg.")) << name;
+        EXPECT_EQ(value.scalar_type(), at::kFloat);
+    }
+    EXPECT_THAT(names, testing::UnorderedElementsAre("exp_avg.conv.weight", "exp_avg.conv.bias", "exp_avg.head.weight",
+                                                     "exp_avg_sq.conv.weight", "exp_avg_sq.conv.bias",
+                                                     "exp_avg_sq.head.weight", "max_exp_avg_sq.conv.weight",
+                                                     "max_exp_avg_sq.conv.bias", "max_exp_avg_sq.head.weight"));
+}
+
+TEST(Optimizer, TheMomentumOfAStepStandsForThatOfTheOptions) {
+    for (const std::string name : {"adamw", "adam", "novograd", "sgd_nesterov", "sgd_momentum"}) {
+        auto options = options_of(name);
+        const NamedTensors given = make_parameters(at::kDouble), configured = make_parameters(at::kDouble);
+        const auto with_rates = make_optimizer(options, given);
+        options.momentum = options.betas[0] = 0.6;
+        const auto with_options = make_optimizer(options, configured);
+        for (int step = 0; step < 5; ++step) {
+            push(given, step);
+            push(configured, step);
+            with_rates->step({0.01, 0.6});
+            with_options->step(0.01);
+        }
+        for (size_t i = 0; i < given.size(); ++i) EXPECT_TRUE(at::equal(given[i].value, configured[i].value)) << name;
+    }
+    const NamedTensors given = make_parameters(at::kDouble), plain = make_parameters(at::kDouble);
+    const auto with_rates = make_optimizer(options_of("sgd"), given),
+               without = make_optimizer(options_of("sgd"), plain);
+    for (int step = 0; step < 5; ++step) {
+        push(given, step);
+        push(plain, step);
+        with_rates->step({0.01, 0.6});
+        without->step(0.01);
+    }
+    for (size_t i = 0; i < given.size(); ++i) EXPECT_TRUE(at::equal(given[i].value, plain[i].value)) << "sgd without";
+}
+
 TEST(Optimizer, TakesChannelsLastWeightsAndGradientsOfAnyLayout) {
-    for (const std::string name : {"adamw", "sgd_nesterov"}) {
+    for (const std::string name : {"adamw", "novograd_amsgrad", "sgd_nesterov"}) {
         NamedTensors parameters = make_parameters(at::kDouble);
         parameters[0].value = parameters[0].value.contiguous(at::MemoryFormat::ChannelsLast3d);
         const auto optimizer = make_optimizer(options_of(name), parameters);
@@ -117,7 +209,7 @@ TEST(Optimizer, TakesChannelsLastWeightsAndGradientsOfAnyLayout) {
 }
 
 TEST(Optimizer, LeavesParametersWithoutAGradientAlone) {
-    for (const std::string name : {"adamw", "sgd_nesterov"}) {
+    for (const std::string name : {"adamw", "novograd_amsgrad", "sgd_nesterov"}) {
         const NamedTensors parameters = make_parameters(at::kDouble);
         const at::Tensor before = parameters[2].value.clone();
         const auto optimizer = make_optimizer(options_of(name), parameters);
@@ -149,18 +241,22 @@ TEST(OptimizerOptions, EveryKeyIsReadAndNonsenseRefused) {
         return options;
     };
     const auto options = read(
-        "{name: sgd, lr: 0.5, weight_decay: 0.25, betas: [0.5, 0.75], eps: 0.125, momentum: 0.5, nesterov: false, "
-        "decay_norm_and_bias: true}");
+        "{name: sgd, lr: 0.5, weight_decay: 0.25, betas: [0.5, 0.75], eps: 0.125, amsgrad: true, momentum: 0.5, "
+        "nesterov: false, decay_norm_and_bias: true}");
     EXPECT_EQ(options.name, "sgd");
     EXPECT_EQ(options.lr, 0.5);
     EXPECT_EQ(options.weight_decay, 0.25);
     EXPECT_THAT(options.betas, testing::ElementsAre(0.5, 0.75));
     EXPECT_EQ(options.eps, 0.125);
+    EXPECT_TRUE(options.amsgrad);
     EXPECT_EQ(options.momentum, 0.5);
     EXPECT_FALSE(options.nesterov);
     EXPECT_TRUE(options.decay_norm_and_bias);
+    EXPECT_THAT(read("name: adam").betas, testing::ElementsAre(0.9, 0.999));
+    EXPECT_THAT(read("name: novograd").betas, testing::ElementsAre(0.9, 0.98));
+    EXPECT_THAT(read("{name: novograd, betas: [0.5, 0.75]}").betas, testing::ElementsAre(0.5, 0.75));
     for (const auto* text :
-         {"name: adam", "lr: 0", "weight_decay: -1", "betas: [0.9]", "betas: [0.9, 1]", "eps: 0", "momentum: 1"}) {
+         {"name: lion", "lr: 0", "weight_decay: -1", "betas: [0.9]", "betas: [0.9, 1]", "eps: 0", "momentum: 1"}) {
         EXPECT_THROW(read(text), core::ConfigError) << text;
     }
 }

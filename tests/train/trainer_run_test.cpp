@@ -301,6 +301,18 @@ TEST(TrainerResume, GoesOnInTheMiddleAndAtTheBorderOfPhases) {
     });
 }
 
+// Rate and momentum follow from the step of the phase: nothing of them is stored.
+TEST(TrainerResume, GoesOnInTheMiddleOfACycle) {
+    auto options = phased_options();
+    options.optimizer.name = "novograd";
+    options.optimizer.amsgrad = true;
+    options.schedule.name = "onecycle";
+    expect_exact_resume(options, {2, 3, 5}, [](Rig& rig) {
+        rig.task.phase_of = head_first;
+        rig.task.figure_of = [] { return 0.5; };
+    });
+}
+
 TEST(TrainerResume, AFinishedRunStaysFinished) {
     const SharedFolder run;
     auto options = phased_options();

@@ -158,6 +158,24 @@ TEST(TrainerStep, ClippingIsByTheGlobalNorm) {
     }
 }
 
+TEST(TrainerStep, OneCycleMovesRateAndMomentum) {
+    const SharedFolder run;
+    auto options = plain_options(6);
+    options.optimizer.momentum = 0.5;  // the schedule's stands for it
+    options.schedule.name = "onecycle";
+    Rig rig(options, run.path);
+    rig.start();
+    const Schedule schedule(options.schedule, 0.05, 6);
+    at::Tensor moving = at::zeros({4}, at::kDouble);
+    for (int64_t step = 0; step < 6; ++step) {
+        const auto e = rig.encoder();
+        const auto expected = expected_step(keys_of_step(rig.task, step), e, rig.head());
+        moving = moving * schedule.momentum(step).value() + expected.encoder_gradient;
+        EXPECT_EQ(rig.trainer->step().lr, schedule.lr(step));
+        EXPECT_LE(difference(rig.encoder(), e - moving * schedule.lr(step)), 1e-13);
+    }
+}
+
 TEST(TrainerStep, LearningRateGrowsWithTheEffectiveBatch) {
     const SharedFolder run;
     for (const auto& [scaling, factor] : {std::pair{"none", 1.0}, {"linear", 4.0}, {"sqrt", 2.0}}) {
