@@ -1,8 +1,10 @@
 #include "nn/convolution.hpp"
 
 #include <ATen/ops/conv3d.h>
+#include <ATen/ops/conv_transpose3d.h>
 #include <ATen/ops/empty.h>
 
+#include <array>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -16,21 +18,29 @@ void WeightSource::fill(const at::Tensor& tensor, int64_t fan_in) {
     ops::fill_uniform(tensor, key_, ops::Purpose::initial_weights, next_layer_++, -bound, bound);
 }
 
-Convolution::Convolution(const Shape& shape, WeightSource& weights)
-    : stride_(shape.stride), padding_(shape.kernel / 2) {
-    auto conv = register_module("conv", std::make_shared<torch::nn::Module>());
+Conv3d::Conv3d(const Shape& shape, WeightSource& weights) : shape_(shape) {
+    const int64_t first = shape.transposed ? shape.in_channels : shape.out_channels;
+    const int64_t second = shape.transposed ? shape.out_channels : shape.in_channels;
     const int64_t k = shape.kernel;
-    const int64_t fan_in = shape.in_channels * k * k * k;
-    weight_ = conv->register_parameter("weight", at::empty({shape.out_channels, shape.in_channels, k, k, k}));
+    const int64_t fan_in = second * k * k * k;
+    weight_ = register_parameter("weight", at::empty({first, second, k, k, k}));
     weights.fill(weight_, fan_in);
     if (!shape.bias) return;
-    bias_ = conv->register_parameter("bias", at::empty({shape.out_channels}));
+    bias_ = register_parameter("bias", at::empty({shape.out_channels}));
     weights.fill(bias_, fan_in);
 }
 
-at::Tensor Convolution::forward(const at::Tensor& x) const {
+at::Tensor Conv3d::forward(const at::Tensor& x) const {
     const auto bias = bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt;
-    return at::conv3d(x, weight_, bias, {stride_, stride_, stride_}, {padding_, padding_, padding_});
+    const int64_t stride = shape_.stride, padding = shape_.kernel / 2;
+    const std::array strides{stride, stride, stride}, paddings{padding, padding, padding};
+    if (!shape_.transposed) return at::conv3d(x, weight_, bias, strides, paddings);
+    // A strided convolution has the same output for several input sizes; of those this takes the largest: stride times as many.
+    const int64_t more = stride - 1;
+    return at::conv_transpose3d(x, weight_, bias, strides, paddings, {more, more, more});
 }
+
+Convolution::Convolution(const Shape& shape, WeightSource& weights)
+    : conv_(register_module("conv", std::make_shared<Conv3d>(shape, weights))) {}
 
 }  // namespace vox::nn
