@@ -5,6 +5,7 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <string>
 
 namespace vox::nn {
 
@@ -22,6 +23,10 @@ public:
 
     /// The number of trained values.
     int64_t parameter_count() const;
+
+protected:
+    /// Throws DataError, which begins with `name`, unless `volume` is what `forward` takes.
+    void check_volume(const std::string& name, const at::Tensor& volume, int64_t in_channels) const;
 };
 
 }  // namespace vox::nn

@@ -88,7 +88,7 @@ std::vector<std::shared_ptr<ResBlock>> SegResNet::add_blocks(torch::nn::Module& 
 }
 
 at::Tensor SegResNet::forward(const at::Tensor& volume) {
-    check_input(volume);
+    check_volume("segresnet", volume, context_.in_channels);
     // Convolutions follow the layout of their input; the weights stay as they are stored.
     auto x = options_.channels_last_3d ? volume.contiguous(at::MemoryFormat::ChannelsLast3d) : volume;
     x = dropout_->forward(first_->forward(x));
@@ -110,20 +110,6 @@ at::Tensor SegResNet::run_blocks(const Level& level, at::Tensor x) const {
         x = options_.activation_checkpointing ? activation_checkpoint(*block, x) : block->forward(x);
     }
     return x;
-}
-
-void SegResNet::check_input(const at::Tensor& volume) const {
-    const int64_t divisor = size_divisor();
-    const bool five = volume.dim() == 5;
-    const bool channels_fit = five && volume.size(1) == context_.in_channels;
-    bool sizes_fit = five;
-    for (int64_t axis = 2; five && axis < 5; ++axis) {
-        sizes_fit = sizes_fit && volume.size(axis) > 0 && volume.size(axis) % divisor == 0;
-    }
-    if (channels_fit && sizes_fit) return;
-    throw core::DataError(core::concat("segresnet: the input is [", core::join(volume.sizes()), "], expected [B, ",
-                                       context_.in_channels, ", D, H, W] with D, H, W multiples of ", divisor,
-                                       ": choose a crop and window size that ", divisor, " divides"));
 }
 
 }  // namespace vox::nn

@@ -36,7 +36,6 @@ private:
     std::vector<std::shared_ptr<ResBlock>> add_blocks(torch::nn::Module& parent, int64_t first_name, int64_t count,
                                                       int64_t channels, WeightSource& weights);
     at::Tensor run_blocks(const Level& level, at::Tensor x) const;
-    void check_input(const at::Tensor& volume) const;
 
     ModelOptions options_;
     ModelContext context_;
