@@ -13,21 +13,29 @@ class Communicator;
 
 namespace vox::nn {
 
-/// Which network, and how it is built: the section `model` of a configuration.  The defaults are MONAI's BraTS SegResNet.
+/// Which network, and how it is built: the section `model` of a configuration.  The defaults are those of the network named:
+/// MONAI's BraTS SegResNet, or the residual U-Net of Prostate158.
 struct ModelOptions {
     std::string name = "segresnet";
-    int64_t init_filters = 16;
-    std::vector<int64_t> blocks_down{1, 2, 2, 4};
-    std::vector<int64_t> blocks_up{1, 1, 1};
+    int64_t init_filters = 16;  // segresnet
+    std::vector<int64_t> blocks_down{1, 2, 2, 4};  // segresnet
+    std::vector<int64_t> blocks_up{1, 1, 1};  // segresnet
+    std::vector<int64_t> channels{16, 32, 64, 128, 256, 512};  // unet
+    std::vector<int64_t> strides{2, 2, 2, 2, 2};  // unet
+    int64_t num_res_units = 4;  // unet
     std::string norm = "group";
     int64_t norm_groups = 8;
     double dropout_prob = 0.2;
     bool activation_checkpointing = false;
     bool channels_last_3d = false;
 
-    /// Takes the keys out of `section` and checks them: ConfigError for what cannot be built.
+    /// The defaults of the network `name`; those of segresnet for a name that there is not.
+    static ModelOptions of(const std::string& name);
+    /// Takes the keys out of `section` and checks them: ConfigError for what cannot be built.  Where it names another network
+    /// than these options do, that one's defaults come first.
     void read(config::Section& section);
-    /// What is wrong with these options taken together, or an empty text.
+    /// What is wrong with these options taken together, or an empty text.  A key of another network than the named one must
+    /// have its default: any other value would change nothing.
     std::string problem() const;
 };
 

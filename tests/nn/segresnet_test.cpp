@@ -176,8 +176,8 @@ TEST(ModelOptions, WhatCannotBeBuiltIsNamed) {
     EXPECT_THAT(message([] { read("{dropout_prob: 1.0}"); }), HasSubstr("dropout_prob"));
     EXPECT_THROW(read("{norm: grup}"), core::ConfigError);
     ModelOptions unknown;
-    unknown.name = "unet";
-    EXPECT_THAT(message([&] { make_model(unknown, {}); }), HasSubstr("segresnet"));
+    unknown.name = "vnet";
+    EXPECT_THAT(message([&] { make_model(unknown, {}); }), HasSubstr("there are: segresnet, unet"));
     auto bad = narrow();
     bad.norm_groups = 3;
     EXPECT_THROW(make_model(bad, {}), core::ConfigError);
