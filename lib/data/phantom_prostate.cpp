@@ -19,12 +19,13 @@ namespace {
 using core::Double3;
 using ops::VoxelGrid;
 
-enum class Matter : uint8_t { fat, muscle, transition, nodule, peripheral, haemorrhage, lesion, node };
+enum class Matter : uint8_t { fat, muscle, capsule, transition, nodule, peripheral, haemorrhage, lesion, node };
 
 // Contrasts in units of `contrast_unit`, one row a Matter: t2, adc, dwi.  Equal rows are equal on purpose.
-constexpr std::array<std::array<double, 3>, 8> contrasts{{
-    {0.9, 0.7, -0.2},   // fat
+constexpr std::array<std::array<double, 3>, 9> contrasts{{
+    {0.6, 0.6, -0.2},   // fat
     {-0.1, 0.1, 0.0},   // muscle
+    {-0.7, 0.1, 0.0},   // capsule
     {-0.1, 0.1, 0.0},   // transition
     {0.9, 0.7, -0.2},   // nodule
     {0.9, 0.7, -0.2},   // peripheral
@@ -34,6 +35,7 @@ constexpr std::array<std::array<double, 3>, 8> contrasts{{
 }};
 constexpr std::array<double, 3> levels{400, 1200, 300};
 constexpr double contrast_unit = 0.25, noise_units = 0.6;  // of the level
+constexpr double capsule_mm = 1.2;
 constexpr Double3 t2_spacing_mm{0.5, 0.5, 3.0}, adc_spacing_mm{1.4, 1.4, 3.6};
 
 struct Ball {
@@ -52,7 +54,7 @@ bool tumour_in(const ops::RandomKey& key) {
 /// The gland and its surroundings; places are -1 to 1 over T2's box, x to the right, y to the front, z up.
 class Pelvis {
 public:
-    explicit Pelvis(const ops::RandomKey& key)
+    Pelvis(const ops::RandomKey& key, double half_mm)
         : gland_(key, PhantomPart::gland),
           zones_(key, PhantomPart::zones),
           outline_(gland_, 1.5),
@@ -63,6 +65,7 @@ public:
             radii_[axis] = gland_.uniform(0.92, 1.08) * mean_radii[axis];
             inner_[axis] = radii_[axis] * zones_.uniform(0.62, 0.74);
         }
+        capsule_ = capsule_mm / (mean_radii[1] * half_mm);
         inner_centre_ = {0, 0.3 * radii_[1], 0.05};
         PhantomNumbers lesion(key, PhantomPart::lesion), others(key, PhantomPart::lookalikes);
         lesion.uniform(0, 1);  // the number that decides whether there is one
@@ -78,7 +81,7 @@ public:
 
     /// 0 outside, 1 transition, 2 peripheral zone.  `wider` draws the gland larger by this share.
     int zone(const Double3& p, double wider = 0) const {
-        if (ellipsoid(p, {0, 0, 0}, radii_) * (1 + 0.04 * outline_.at(p)) > 1 + wider) return 0;
+        if (depth(p) > 1 + wider) return 0;
         return ellipsoid(p, inner_centre_, inner_) * (1 + 0.06 * border_.at(p)) < 1 ? 1 : 2;
     }
     bool tumour(const Double3& p, double wider = 0) const {
@@ -90,20 +93,24 @@ public:
         if (here == 1) return nodules_.at(p) > 0.9 ? Matter::nodule : Matter::transition;
         const auto in = [&](const Ball& ball) { return ball.holds(p); };
         if (here == 2) return std::ranges::any_of(haemorrhages_, in) ? Matter::haemorrhage : Matter::peripheral;
+        if (depth(p) < 1 + capsule_) return Matter::capsule;  // or nothing would show where the gland ends
         if (std::ranges::any_of(nodes_, in)) return Matter::node;
         return std::abs(p[0]) + 0.08 * walls_.at(p) > 0.75 || walls_.at(p) > 1.2 ? Matter::muscle : Matter::fat;
     }
 
 private:
+    /// 1 on the gland's surface, less inside.
+    double depth(const Double3& p) const { return ellipsoid(p, {0, 0, 0}, radii_) * (1 + 0.04 * outline_.at(p)); }
     /// Behind and beside the transition zone.
     Double3 in_peripheral_zone(PhantomNumbers& numbers) const {
-        const double angle = std::numbers::pi * numbers.uniform(1.1, 1.9), depth = 0.78;
-        return {depth * radii_[0] * std::cos(angle), depth * radii_[1] * std::sin(angle), numbers.uniform(-0.25, 0.25)};
+        const double angle = std::numbers::pi * numbers.uniform(1.1, 1.9), out = 0.78;
+        return {out * radii_[0] * std::cos(angle), out * radii_[1] * std::sin(angle), numbers.uniform(-0.25, 0.25)};
     }
 
     static constexpr Double3 mean_radii{0.58, 0.46, 0.66};
     PhantomNumbers gland_, zones_;
     SmoothField outline_, border_, nodules_, walls_;
+    double capsule_ = 0;
     Double3 radii_{}, inner_{}, inner_centre_{};
     Ball lesion_{};
     std::array<Ball, 2> haemorrhages_{};
@@ -167,9 +174,9 @@ uint32_t held_out(uint32_t cases) { return cases < 3 ? 0 : std::max(1U, cases * 
 PhantomProstate make_prostate_phantom(uint64_t seed, uint32_t case_number, int64_t edge) {
     core::check(edge >= 48 && edge <= 512, core::concat("a prostate phantom of ", edge, " voxels an edge"));
     const auto key = key_of(seed, case_number);
-    const Pelvis pelvis(key);
     PhantomNumbers tilts(key, PhantomPart::tilt), biases(key, PhantomPart::bias);
     const double tilt = tilts.uniform(-0.25, 0.25), box_mm = t2_spacing_mm[0] * static_cast<double>(edge);
+    const Pelvis pelvis(key, box_mm / 2);
     const std::array<PhantomScanner, 3> scanners{PhantomScanner(biases), PhantomScanner(biases),
                                                  PhantomScanner(biases)};
     const auto voxels = [](double mm, double spacing) { return std::lround(mm / spacing); };

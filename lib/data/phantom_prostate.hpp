@@ -19,8 +19,8 @@ struct PhantomProstate {
 };
 
 /// A pure function of (seed, case number, voxel).  Made so that no voxel by itself tells the answer: noise as strong as the
-/// contrasts; fat around the gland and nodules in the transition zone look like the peripheral zone, muscle like the transition
-/// zone, haemorrhage is as dark on T2 as a lesion, nodes outside the gland look like lesions on every image.
+/// contrasts; nodules in the transition zone look like the peripheral zone, fat nearly so, and muscle like the transition
+/// zone; capsule and haemorrhage are as dark on T2 as a lesion; nodes outside the gland look like lesions on every image.
 /// `edge`: 48 to 512 voxels.
 PhantomProstate make_prostate_phantom(uint64_t seed, uint32_t case_number, int64_t edge);
 
