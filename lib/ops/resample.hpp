@@ -15,8 +15,8 @@ struct VoxelGrid {
 
 /// The grid that samples the same box at another spacing (mm along i, j, k): voxel (0,0,0) stays where it is, directions stay,
 /// an axis of n voxels gets round((n - 1) * old / new) + 1.  This is the grid of MONAI's Spacing wherever that finds a corner
-/// to start from.  (MONAI 1.6.1 finds none where an oblique affine is rounded to float32, and then shifts the grid by a part
-/// of a voxel.)  Throws InternalError for a spacing that is not positive.
+/// to start from.  (For most oblique affines rounded to float32, MONAI 1.6.1 finds none and shifts the grid by a part of a
+/// voxel.)  Throws InternalError for a spacing that is not positive.
 VoxelGrid with_spacing(const VoxelGrid& grid, const core::Double3& spacing_mm);
 
 /// Maps voxel indices of `to` to voxel indices of `from`.

@@ -1,4 +1,4 @@
-// Resampling against closed forms: linear functions, identity, permuted axes; MONAI is compared in tests/data and tests/e2e.
+// Resampling against closed forms (linear functions, identity, permuted axes) and golden values of MONAI.
 
 #include "ops/resample.hpp"
 
@@ -124,6 +124,33 @@ TEST(Resample, FieldsOfViewAreCompared) {
     b.affine[0][3] = 3;
     b.affine[1][3] = 4;
     EXPECT_DOUBLE_EQ(corner_distance_mm(a, b), 5);
+}
+
+VoxelGrid from_json(const nlohmann::json& json) {
+    VoxelGrid grid{json.at("size"), {}};
+    for (size_t row = 0; row < 4; ++row) grid.affine[row] = json.at("affine").at(row).get<std::array<double, 4>>();
+    return grid;
+}
+
+// tools/golden/resample.py: grids turned against each other, one reaching beyond the volume on every side, and Spacing's own.
+TEST(Resample, EqualsMonai) {
+    const auto golden = test::golden_json("resample");
+    test::GoldenArrays arrays("resample");
+    const VoxelGrid source = from_json(golden.at("source"));
+    const auto volume = test::uniform({2, source.size[2], source.size[1], source.size[0]}, 930);
+    for (const auto& one : golden.at("cases")) {
+        const VoxelGrid to = from_json(one);
+        const bool linear = one.at("interpolation") == "bilinear";
+        const auto found = resample(volume, source, to, linear ? Interpolation::linear : Interpolation::nearest);
+        const auto wanted = arrays.next(found.sizes());
+        EXPECT_LT((found - wanted).abs().max().item<double>(), 1e-7)
+            << one.at("name") << ' ' << one.at("interpolation");
+        if (one.at("name") != "spacing") continue;
+        const VoxelGrid spaced = with_spacing(source, golden.at("spacing_mm"));
+        EXPECT_EQ(spaced.size, to.size);
+        EXPECT_LT(corner_distance_mm(spaced, to), 1e-9);
+    }
+    EXPECT_TRUE(arrays.at_end());
 }
 
 TEST(Resample, WrongVolumesAreRefused) {
