@@ -128,6 +128,7 @@ const std::map<std::string, Entry> kEntries{
     {"train.optimizer.betas",
      {"[0.5, 0.5]", {}, "app/run_config_test.cpp", "RunConfigOptimizer, EachKeyChangesTheSteps"}},
     {"train.optimizer.eps", {"0.5", {}, "app/run_config_test.cpp", "RunConfigOptimizer, EachKeyChangesTheSteps"}},
+    {"train.optimizer.amsgrad", {"true", {}, "app/run_config_test.cpp", "RunConfigOptimizer, EachKeyChangesTheSteps"}},
     {"train.optimizer.momentum", {"0.5", {}, "app/run_config_test.cpp", "RunConfigOptimizer, EachKeyChangesTheSteps"}},
     {"train.optimizer.nesterov",
      {"false", {}, "app/run_config_test.cpp", "RunConfigOptimizer, EachKeyChangesTheSteps"}},
@@ -145,6 +146,14 @@ const std::map<std::string, Entry> kEntries{
      {"3", {}, "train/trainer_run_test.cpp", "TrainerRun, PlateauFollowsTheKeyMetric"}},
     {"train.schedule.plateau_threshold",
      {"0.5", {}, "app/run_config_test.cpp", "RunConfigSchedule, EachKeyChangesTheRates"}},
+    {"train.schedule.onecycle_pct_start",
+     {"0.5", {}, "app/run_config_test.cpp", "RunConfigSchedule, EachKeyChangesTheRates"}},
+    {"train.schedule.onecycle_div_factor",
+     {"5", {}, "app/run_config_test.cpp", "RunConfigSchedule, EachKeyChangesTheRates"}},
+    {"train.schedule.onecycle_final_div_factor",
+     {"5", {}, "app/run_config_test.cpp", "RunConfigSchedule, EachKeyChangesTheRates"}},
+    {"train.schedule.onecycle_momentum",
+     {"[0.5, 0.75]", {}, "app/run_config_test.cpp", "RunConfigSchedule, EachKeyChangesTheRates"}},
     {"train.schedule.lr_scaling",
      {"sqrt", {}, "train/trainer_step_test.cpp", "TrainerStep, LearningRateGrowsWithTheEffectiveBatch"}},
     {"train.schedule.lr_scaling_base_batch",
@@ -275,6 +284,7 @@ std::vector<double> rates(const std::vector<std::string>& settings) {
     std::vector<double> result;
     for (int64_t step = 0; step < 40; ++step) {
         result.push_back(schedule.lr(step));
+        result.push_back(schedule.momentum(step).value_or(-1));
         schedule.observe(0.5 * std::pow(1.0005, static_cast<double>(std::min<int64_t>(step, 8))), true);
     }
     return result;
@@ -290,6 +300,10 @@ TEST(RunConfigSchedule, EachKeyChangesTheRates) {
         {"plateau_factor=0.5", {"name=plateau"}},
         {"plateau_patience=3", {"name=plateau"}},
         {"plateau_threshold=0.5", {"name=plateau"}},
+        {"onecycle_pct_start=0.5", {"name=onecycle"}},
+        {"onecycle_div_factor=5", {"name=onecycle"}},
+        {"onecycle_final_div_factor=5", {"name=onecycle"}},
+        {"onecycle_momentum=[0.5, 0.75]", {"name=onecycle"}},
         {"lr_scaling=sqrt", {}},
         {"lr_scaling_base_batch=4", {"lr_scaling=linear"}},
     };
@@ -325,7 +339,10 @@ TEST(RunConfigOptimizer, EachKeyChangesTheSteps) {
         {"weight_decay=0.25", {"name=sgd"}},
         {"betas=[0.5, 0.999]", {}},
         {"betas=[0.9, 0.5]", {}},
+        {"name=adam", {"weight_decay=0.5", "decay_norm_and_bias=true"}},
+        {"name=novograd", {}},
         {"eps=0.5", {}},
+        {"amsgrad=true", {"betas=[0.9, 0.5]"}},
         {"momentum=0.5", {"name=sgd"}},
         {"nesterov=false", {"name=sgd"}},
         {"decay_norm_and_bias=true", {"weight_decay=0.5"}},
