@@ -41,6 +41,7 @@ TEST(SharedVolumes, EveryFileComesBackBitForBit) {
         const auto shard = folder / "shard_00000.h5";
         write_dataset_index(folder.path(), {{"volume"},
                                             generic_scheme(values),
+                                            CommonGrid{},
                                             {{"x", "shard_00000.h5", "train"}},
                                             {{"shard_00000.h5", fs::file_size(shard), hex(xxh3_64_of_file(shard))}},
                                             {}});
