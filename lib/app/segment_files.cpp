@@ -1,6 +1,7 @@
 #include "app/segment_files.hpp"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
+#include "data/case_grid.hpp"
 #include "data/durable_file.hpp"
 #include "data/loader.hpp"
 #include "data/orientation.hpp"
@@ -36,17 +38,18 @@ at::Tensor ras_image(const std::vector<data::NamedVolume>& volumes, const data::
     return image;
 }
 
-/// The label map [D,H,W] in RAS on the grid of a source file.
-data::NiftiImage on_source_grid(const at::Tensor& label_map, const core::Index3& size,
-                                const data::NiftiGeometry& geometry) {
-    data::NiftiImage image;
-    image.size = size;
-    image.type = data::VoxelType::uint8;
-    image.geometry = geometry;
+/// [C,D,H,W] float32 as the network was trained on: resampled where the training data was.
+at::Tensor case_image(const std::vector<data::NamedVolume>& volumes, data::CaseData& made) {
+    if (made.info.reference.empty()) return ras_image(volumes, made.info);
+    core::check(made.info.type == data::VoxelType::float32, "a resampled case is float32");
+    return at::from_blob(made.image.data(), made.info.shape, at::kFloat);
+}
+
+/// The label map [D,H,W] of a case, on the grid of its files.
+void write_label_map(const fs::path& file, const data::CaseInfo& info, const at::Tensor& label_map) {
     const at::Tensor labels = label_map.contiguous();
-    const std::span values(labels.const_data_ptr<uint8_t>(), static_cast<size_t>(labels.numel()));
-    image.voxels = data::from_ras(std::as_bytes(values), size, 1, data::orientation_of(image.affine()));
-    return image;
+    data::write_nifti(
+        file, data::restore_label_map(info, {labels.const_data_ptr<uint8_t>(), static_cast<size_t>(labels.numel())}));
 }
 
 /// The model's channels among a case's files, in the model's order.
@@ -114,14 +117,13 @@ void segment_all(comm::World& world, const std::vector<std::string>& ids, const 
 
 void segment_case(const data::CaseFiles& input, tasks::TrainedSegmentation& trained, const fs::path& output_file) {
     const auto volumes = data::read_channels(input);
-    const data::CaseInfo info = data::build_case(input.id, volumes, nullptr).info;
+    auto made = data::build_resampled_case(input.id, volumes, nullptr, trained.predictor->facts().common_grid);
+    const data::CaseInfo& info = made.info;
     const data::CaseInfo* infos[] = {&info};
     const auto method = data::normalisation(trained.config.data.normalisation);
     const data::Sample sample{
-        &info, data::normalise(ras_image(volumes, info).unsqueeze(0), infos, method).squeeze(0), {}};
-    const auto prediction = trained.predictor->predict(sample);
-    const auto& first = volumes.front().image;
-    data::write_nifti(output_file, on_source_grid(prediction.label_map, first.size, first.geometry));
+        &info, data::normalise(case_image(volumes, made).unsqueeze(0), infos, method).squeeze(0), {}};
+    write_label_map(output_file, info, trained.predictor->predict(sample).label_map);
 }
 
 size_t segment_folder(comm::World& world, const fs::path& input, const fs::path& output,
@@ -152,10 +154,7 @@ size_t segment_shards(comm::World& world, const fs::path& shards, const fs::path
     const auto method = data::normalisation(trained.config.data.normalisation);
     segment_all(world, ids, [&](size_t i) {
         const auto sample = data::load_case(*reader, i, method);
-        const auto& source = sample.info->sources.front();
-        const auto prediction = trained.predictor->predict(sample);
-        data::write_nifti(output / (ids[i] + ".nii.gz"),
-                          on_source_grid(prediction.label_map, source.size, source.geometry));
+        write_label_map(output / (ids[i] + ".nii.gz"), *sample.info, trained.predictor->predict(sample).label_map);
     });
     return ids.size();
 }

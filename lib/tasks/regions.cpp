@@ -1,6 +1,8 @@
 #include "tasks/regions.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <sstream>
 
 #include "core/error.hpp"
@@ -16,6 +18,25 @@ std::vector<std::string> split_text(const std::string& text) {
     return parts;
 }
 
+/// Every bit of the number.
+std::string exact_text(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.17g", value);
+    return text;
+}
+
+data::CommonGrid grid_from_texts(const std::map<std::string, std::string>& texts) {
+    const auto reference = texts.find("grid_reference"), spacing = texts.find("grid_spacing_mm");
+    if (reference == texts.end() || spacing == texts.end()) return {};
+    data::CommonGrid grid{reference->second, {}};
+    const auto parts = split_text(spacing->second);
+    if (parts.size() != grid.spacing_mm.size())
+        throw core::DataError("the checkpoint's grid_spacing_mm is not three numbers: " + spacing->second);
+    for (size_t axis = 0; axis < parts.size(); ++axis)
+        grid.spacing_mm[axis] = std::strtod(parts[axis].c_str(), nullptr);
+    return grid;
+}
+
 const std::string& text_of(const std::map<std::string, std::string>& texts, const std::string& name) {
     const auto found = texts.find(name);
     if (found == texts.end())
@@ -26,10 +47,16 @@ const std::string& text_of(const std::map<std::string, std::string>& texts, cons
 }  // namespace
 
 std::map<std::string, std::string> SegmentationFacts::to_texts() const {
-    return {{"label_scheme", scheme.name},
-            {"label_values", core::join(scheme.values, ",")},
-            {"inactive_regions", core::join(inactive_names(), ",")},
-            {"channels", core::join(channels, ",")}};
+    std::map<std::string, std::string> texts{{"label_scheme", scheme.name},
+                                             {"label_values", core::join(scheme.values, ",")},
+                                             {"inactive_regions", core::join(inactive_names(), ",")},
+                                             {"channels", core::join(channels, ",")}};
+    if (common_grid.reference.empty()) return texts;
+    std::vector<std::string> spacing;
+    for (const double mm : common_grid.spacing_mm) spacing.push_back(exact_text(mm));
+    texts["grid_reference"] = common_grid.reference;
+    texts["grid_spacing_mm"] = core::join(spacing, ",");
+    return texts;
 }
 
 SegmentationFacts SegmentationFacts::from_texts(const std::map<std::string, std::string>& texts) {
@@ -46,6 +73,7 @@ SegmentationFacts SegmentationFacts::from_texts(const std::map<std::string, std:
     for (const auto& region : facts.scheme.regions)
         facts.active.push_back(std::ranges::find(inactive, region.name) == inactive.end());
     facts.channels = split_text(text_of(texts, "channels"));
+    facts.common_grid = grid_from_texts(texts);
     return facts;
 }
 
@@ -58,7 +86,7 @@ std::vector<std::string> SegmentationFacts::inactive_names() const {
 }
 
 SegmentationFacts learnable_regions(const data::ShardReader& reader) {
-    SegmentationFacts facts{reader.scheme(), {}, reader.channel_names()};
+    SegmentationFacts facts{reader.scheme(), {}, reader.channel_names(), reader.common_grid()};
     for (const auto& region : facts.scheme.regions) {
         const auto has_voxels = [&](size_t index) {
             const auto& info = reader.cases()[index];

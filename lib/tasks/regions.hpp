@@ -15,6 +15,7 @@ struct SegmentationFacts {
     data::LabelScheme scheme;
     std::vector<bool> active;  // a region without a voxel in the training split is inactive: it is in no loss
     std::vector<std::string> channels;  // input channel names in order: "t1", "t1ce", ...
+    data::CommonGrid common_grid{};  // how the training data came to one grid: files that come later go the same way
 
     /// As texts for a checkpoint's manifest, and back.  `from_texts` throws DataError for texts that `to_texts` did not write.
     std::map<std::string, std::string> to_texts() const;
