@@ -55,8 +55,8 @@ def main():
         options = dict(include_background=True, spacing=SPACING)
         sides = {
             "ours": lambda: [float(x) for x in subprocess.run(
-                [BUILD / "bin" / "surface_distance_bench", "2", str(corners)], check=True, capture_output=True, text=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"}).stdout.splitlines()[-1].split()],
+                [BUILD / "bin" / "surface_distance_bench", *(["--corners"] if corners else [])], check=True,
+                capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}).stdout.splitlines()[-1].split()],
             "medpy": lambda: timed(lambda: (binary.hd95(predicted, truth, SPACING), binary.assd(predicted, truth, SPACING))),
             "monai": lambda: timed(lambda: (compute_hausdorff_distance(*one_hot, percentile=95, **options).item(),
                                             compute_average_surface_distance(*one_hot, symmetric=True, **options).item())),
