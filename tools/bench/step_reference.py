@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import resource
+import sys
 import time
 
 import numpy
@@ -104,7 +105,10 @@ def main():
               "peak_device_bytes": of_all_ranks(torch.cuda.max_memory_allocated(device) if cuda else 0, world_size)}
     if rank == 0:
         options.output.write_text(json.dumps(result))
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+    sys.stdout.flush()
+    os._exit(0)  # at the interpreter's own end a thread of gloo sometimes aborts the process; all figures are written
 
 
 if __name__ == "__main__":
