@@ -1,10 +1,8 @@
 #include "app/segment_files.hpp"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 
 #include "core/error.hpp"
@@ -14,7 +12,6 @@
 #include "data/case_grid.hpp"
 #include "data/durable_file.hpp"
 #include "data/loader.hpp"
-#include "data/orientation.hpp"
 #include "data/transforms.hpp"
 
 namespace vox::app {
@@ -23,27 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using core::concat;
 using core::DataError;
-
-/// [C,D,H,W] float32 in RAS, after slope and intercept.
-at::Tensor ras_image(const std::vector<data::NamedVolume>& volumes, const data::CaseInfo& info) {
-    const auto size = info.size();
-    const at::Tensor image = at::empty({static_cast<int64_t>(volumes.size()), size[0], size[1], size[2]}, at::kFloat);
-    for (size_t c = 0; c < volumes.size(); ++c) {
-        const auto& source = volumes[c].image;
-        const auto values = source.scaled();
-        const auto ras = data::to_ras(std::as_bytes(std::span(values)), source.size, sizeof(float),
-                                      data::orientation_of(source.affine()));
-        std::memcpy(image[static_cast<int64_t>(c)].data_ptr<float>(), ras.data(), ras.size());
-    }
-    return image;
-}
-
-/// [C,D,H,W] float32 as the network was trained on: resampled where the training data was.
-at::Tensor case_image(const std::vector<data::NamedVolume>& volumes, data::CaseData& made) {
-    if (made.info.reference.empty()) return ras_image(volumes, made.info);
-    core::check(made.info.type == data::VoxelType::float32, "a resampled case is float32");
-    return at::from_blob(made.image.data(), made.info.shape, at::kFloat);
-}
 
 /// The label map [D,H,W] of a case, on the grid of its files.
 void write_label_map(const fs::path& file, const data::CaseInfo& info, const at::Tensor& label_map) {
@@ -117,12 +93,13 @@ void segment_all(comm::World& world, const std::vector<std::string>& ids, const 
 
 void segment_case(const data::CaseFiles& input, tasks::TrainedSegmentation& trained, const fs::path& output_file) {
     const auto volumes = data::read_channels(input);
-    auto made = data::build_resampled_case(input.id, volumes, nullptr, trained.predictor->facts().common_grid);
+    const auto made = data::build_resampled_case(input.id, volumes, nullptr, trained.predictor->facts().common_grid);
     const data::CaseInfo& info = made.info;
+    auto values = data::image_values(made);
+    const at::Tensor image = at::from_blob(values.data(), info.shape, at::kFloat);
     const data::CaseInfo* infos[] = {&info};
     const auto method = data::normalisation(trained.config.data.normalisation);
-    const data::Sample sample{
-        &info, data::normalise(case_image(volumes, made).unsqueeze(0), infos, method).squeeze(0), {}};
+    const data::Sample sample{&info, data::normalise(image.unsqueeze(0), infos, method).squeeze(0), {}};
     write_label_map(output_file, info, trained.predictor->predict(sample).label_map);
 }
 

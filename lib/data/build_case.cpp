@@ -191,4 +191,17 @@ CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, co
     return data;
 }
 
+std::vector<float> image_values(const CaseData& data) {
+    const auto& sources = data.info.sources;
+    const std::span<const std::byte> image(data.image);
+    const size_t channel_bytes = image.size() / sources.size();
+    std::vector<float> values;
+    for (size_t c = 0; c < sources.size(); ++c) {
+        const auto scaled = scaled_ras(image.subspan(c * channel_bytes, channel_bytes), data.info.type,
+                                       sources[c].scl_slope, sources[c].scl_inter);
+        values.insert(values.end(), scaled.begin(), scaled.end());
+    }
+    return values;
+}
+
 }  // namespace vox::data

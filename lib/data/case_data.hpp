@@ -47,6 +47,9 @@ CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, co
 CaseData build_resampled_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
                               const CommonGrid& common, const std::map<int, int>& translation = {});
 
+/// The image [C,D,H,W] as networks see it: every channel after its slope and intercept, as ShardReader::read_image gives it.
+std::vector<float> image_values(const CaseData& data);
+
 /// The values of a label file after slope and intercept, rounded where within 1e-3 of a whole number, in file order.
 /// Throws DataError for another value, or one outside 0 to 255.
 std::vector<uint8_t> label_values(const NiftiImage& label);

@@ -47,6 +47,31 @@ class ProstateInfer(support.Case):
             numpy.testing.assert_array_equal(numpy.asarray(again.dataobj), numpy.asarray(nibabel.load(case).dataobj))
             numpy.testing.assert_array_equal(again.affine, nibabel.load(case).affine)
 
+    def test_a_channel_that_stays_where_it_is_keeps_its_slope_and_its_type(self):
+        """At T2's own spacing only ADC and DWI move: T2 is stored as its file has it, scaled or in float64."""
+        source, shards, run = self.folder / "nifti", self.folder / "shards", self.folder / "run"
+        support.run("make_phantoms", "--layout", "prostate158", "--cases", 6, "--size", 64, "--output", source)
+        scaled, wide = "001", "002"
+        given = nibabel.load(source / scaled / "t2.nii.gz")
+        image = nibabel.Nifti1Image(numpy.asarray(given.dataobj), given.affine)
+        image.header.set_slope_inter(0.25, -100)
+        nibabel.save(image, source / scaled / "t2.nii.gz")
+        given = nibabel.load(source / wide / "t2.nii.gz")
+        nibabel.save(nibabel.Nifti1Image(given.get_fdata() + 1 / 3, given.affine), source / wide / "t2.nii.gz")
+        support.run("convert_dataset", "--layout", "prostate158", "--input", source, "--output", shards, "--task", "tumor")
+        support.run("train", "--config", support.SOURCE / "configs/brats/smoke.yaml", "--data", shards, "--run", run,
+                    *support.settings(RUN))
+        support.run("infer", "--run", run, "--input", shards, "--output", self.folder / "from_shards")
+        for name in (scaled, wide):
+            (self.folder / "in" / name).mkdir(parents=True)
+            for channel in ("t2", "adc", "dwi"):
+                (self.folder / "in" / name / f"{channel}.nii.gz").symlink_to(source / name / f"{channel}.nii.gz")
+        support.run("infer", "--run", run, "--input", self.folder / "in", "--output", self.folder / "from_files")
+        for name in (scaled, wide):
+            made, again = (nibabel.load(self.folder / folder / f"{name}.nii.gz") for folder in ("from_shards", "from_files"))
+            self.assertEqual(set(numpy.unique(made.dataobj)), {0, 1}, "a map of one value would agree with much")
+            numpy.testing.assert_array_equal(numpy.asarray(again.dataobj), numpy.asarray(made.dataobj), name)
+
 
 if __name__ == "__main__":
     support.main()
