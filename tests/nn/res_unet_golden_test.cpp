@@ -8,20 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "nn/make_model.hpp"
+#include "nn/golden_variant.hpp"
 #include "support/golden.hpp"
 
 namespace vox::nn {
 namespace {
 
 using nlohmann::json;
-
-struct Variant {
-    std::string golden;
-    at::ScalarType dtype = at::kFloat;
-    bool channels_last_3d = false;
-    bool activation_checkpointing = false;
-};
 
 std::shared_ptr<Model> build(const json& golden, const Variant& variant) {
     const auto& c = golden.at("case");
@@ -30,12 +23,7 @@ std::shared_ptr<Model> build(const json& golden, const Variant& variant) {
     options.strides = c.at("strides").get<std::vector<int64_t>>();
     options.num_res_units = c.at("num_res_units");
     options.norm = c.at("norm");
-    options.dropout_prob = 0.0;
-    options.channels_last_3d = variant.channels_last_3d;
-    options.activation_checkpointing = variant.activation_checkpointing;
-    auto model = make_model(options, {.in_channels = c.at("in_channels"), .out_channels = c.at("out_channels")});
-    model->to(variant.dtype);
-    return model;
+    return make_variant(options, {.in_channels = c.at("in_channels"), .out_channels = c.at("out_channels")}, variant);
 }
 
 // The formula of tools/golden/res_unet.py.
@@ -68,9 +56,7 @@ Run forward_backward(Model& model, const json& golden, const Variant& variant, b
     const auto x = (2 * test::uniform(shape, 900) - 1).to(variant.dtype).requires_grad_();
     const auto y = model.forward(x);
     (y * (2 * test::uniform(y.sizes(), 901) - 1).to(variant.dtype)).sum().backward();
-    Run run{y.detach(), x.grad(), {}};
-    for (const auto& p : model.parameters()) run.gradients.push_back(p.grad().to(at::kDouble));
-    return run;
+    return {y.detach(), x.grad(), gradients(model)};
 }
 
 /// Estimates ||a - b||, where b is MONAI's and only known by its products with the vectors of streams `first`, `first` + 1, ...

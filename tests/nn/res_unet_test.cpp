@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "config/section.hpp"
 #include "core/error.hpp"
 #include "nn/make_model.hpp"
+#include "nn/test_items.hpp"
 #include "ops/random_scope.hpp"
 #include "ops/random_tensor.hpp"
 
@@ -34,23 +34,8 @@ ModelOptions narrow(const std::string& norm = "batch") {
     return options;
 }
 
-std::vector<ops::RandomKey> item_keys(uint32_t count) {
-    std::vector<ops::RandomKey> keys;
-    for (uint32_t i = 0; i < count; ++i) keys.push_back({.seed = 5, .epoch = 2, .position = 7 + i});
-    return keys;
-}
-
 at::Tensor volumes(uint32_t count) {
     return ops::random_uniform_tensor(item_keys(count), ops::Purpose::test_values, 0, {count, 4, 8, 4, 8}, at::kFloat);
-}
-
-std::string message(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const core::Error& error) {
-        return error.what();
-    }
-    return "";
 }
 
 TEST(ResUNet, InitialWeightsArePyTorchsDistributionAndAFunctionOfTheSeed) {

@@ -7,20 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "nn/make_model.hpp"
+#include "nn/golden_variant.hpp"
 #include "support/golden.hpp"
 
 namespace vox::nn {
 namespace {
 
 using nlohmann::json;
-
-struct Variant {
-    std::string golden;
-    at::ScalarType dtype = at::kFloat;
-    bool channels_last_3d = false;
-    bool activation_checkpointing = false;
-};
 
 std::shared_ptr<Model> build(const json& golden, const Variant& variant) {
     const auto& c = golden.at("case");
@@ -29,12 +22,7 @@ std::shared_ptr<Model> build(const json& golden, const Variant& variant) {
     options.blocks_down = c.at("blocks_down").get<std::vector<int64_t>>();
     options.blocks_up = c.at("blocks_up").get<std::vector<int64_t>>();
     options.norm = c.at("norm");
-    options.dropout_prob = 0.0;
-    options.channels_last_3d = variant.channels_last_3d;
-    options.activation_checkpointing = variant.activation_checkpointing;
-    auto model = make_model(options, {.in_channels = c.at("shape").at(1), .out_channels = 3});
-    model->to(variant.dtype);
-    return model;
+    return make_variant(options, {.in_channels = c.at("shape").at(1), .out_channels = 3}, variant);
 }
 
 // The formula of tools/golden/segresnet.py.
@@ -47,12 +35,6 @@ void set_weights(Model& model) {
         const double fan_in = w.dim() == 5 ? static_cast<double>(w.numel() / w.size(0)) : 0.0;
         w.detach().copy_(w.dim() == 5 ? (2 * u - 1) * std::sqrt(3 / fan_in) : is_bias ? u - 0.5 : u + 0.5);
     }
-}
-
-std::vector<at::Tensor> gradients(const Model& model) {
-    std::vector<at::Tensor> all;
-    for (const auto& p : model.parameters()) all.push_back(p.grad().to(at::kDouble));
-    return all;
 }
 
 struct Run {

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "config/section.hpp"
 #include "core/error.hpp"
 #include "nn/make_model.hpp"
+#include "nn/test_items.hpp"
 #include "ops/random_scope.hpp"
 #include "ops/random_tensor.hpp"
 
@@ -32,23 +32,8 @@ ModelOptions narrow() {
     return options;
 }
 
-std::vector<ops::RandomKey> item_keys(uint32_t count) {
-    std::vector<ops::RandomKey> keys;
-    for (uint32_t i = 0; i < count; ++i) keys.push_back({.seed = 5, .epoch = 2, .position = 7 + i});
-    return keys;
-}
-
 at::Tensor volumes(uint32_t count) {
     return ops::random_uniform_tensor(item_keys(count), ops::Purpose::test_values, 0, {count, 4, 4, 6, 4}, at::kFloat);
-}
-
-std::string message(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const core::Error& error) {
-        return error.what();
-    }
-    return "";
 }
 
 TEST(SegResNet, InitialWeightsArePyTorchsDistributionAndAFunctionOfTheSeed) {
