@@ -65,6 +65,13 @@ LabelScheme generic_scheme(const std::set<int>& values) {
     return scheme;
 }
 
+bool regions_exclude(const LabelScheme& scheme) {
+    std::set<int> seen;
+    return std::all_of(scheme.regions.begin(), scheme.regions.end(), [&](const Region& region) {
+        return region.values.size() == 1 && seen.insert(*region.values.begin()).second;
+    });
+}
+
 std::vector<PaintStep> paint_order(const LabelScheme& scheme) {
     const auto& regions = scheme.regions;
     std::vector<size_t> order(regions.size());

@@ -41,6 +41,9 @@ std::optional<LabelTranslation> label_translation(const std::string& name);
 /// A scheme "generic" with one region a value ("label_1", ...).
 LabelScheme generic_scheme(const std::set<int>& values);
 
+/// True where every region is one value of its own, so that a voxel is of one region at most and a network may choose among them.
+bool regions_exclude(const LabelScheme& scheme);
+
 /// The label values to write for nested regions: per region the value that voxels of it get where no region inside it claims
 /// them, and the order to paint in (outermost first).  For BraTS: WT -> oedema, TC -> necrosis, ET -> enhancing.
 struct PaintStep {

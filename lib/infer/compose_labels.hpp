@@ -20,4 +20,13 @@ at::Tensor compose_labels(const at::Tensor& probabilities, const data::LabelSche
 /// [B,K,D,H,W], true where the value is one of region k's.
 at::Tensor region_masks(const at::Tensor& label, const data::LabelScheme& scheme);
 
+/// Of a scheme whose regions exclude each other (data::regions_exclude), class 0 is the background and class k + 1 region k.
+/// scores [K+1,D,H,W], logits or probabilities; a voxel gets the value of its highest class, of equal ones the first;
+/// `active[k]` false never wins -> [D,H,W] uint8 on the same device.  Throws InternalError where shapes do not fit.
+at::Tensor labels_of_classes(const at::Tensor& scores, const data::LabelScheme& scheme,
+                             const std::vector<bool>& active);
+
+/// The way back: label of any shape and integer type -> int64 classes of the same shape; other values are background.
+at::Tensor classes_of_labels(const at::Tensor& label, const data::LabelScheme& scheme);
+
 }  // namespace vox::infer

@@ -31,6 +31,9 @@ struct Options {
     /// The loss `name` with the constants of its reference: MONAI's BraTS recipe, or its DiceFocalLoss and DiceCELoss.
     static Options of(const std::string& name);
 
+    /// dice_focal and dice_ce choose among classes that exclude each other, the background one of them.
+    bool exclusive() const { return name != "dice_sigmoid"; }
+
     /// A key that is not given takes the constant of the loss that is named.  Throws ConfigError.
     void read(config::Section& section);
 };

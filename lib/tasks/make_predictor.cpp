@@ -22,7 +22,7 @@ TrainedSegmentation make_predictor(const std::filesystem::path& path, bool best,
     auto options = trained.config.model;
     if (options.norm == "sync_batch") options.norm = "batch";
     auto model = nn::make_model(options, {.in_channels = static_cast<int64_t>(facts.channels.size()),
-                                          .out_channels = static_cast<int64_t>(facts.active.size()),
+                                          .out_channels = facts.out_channels(),
                                           .seed = 0,
                                           .communicator = nullptr});
     checkpoint::copy_into(checkpoint::module_state(*model), state.ema.empty() ? state.model : state.ema,

@@ -50,7 +50,8 @@ std::map<std::string, std::string> SegmentationFacts::to_texts() const {
     std::map<std::string, std::string> texts{{"label_scheme", scheme.name},
                                              {"label_values", core::join(scheme.values, ",")},
                                              {"inactive_regions", core::join(inactive_names(), ",")},
-                                             {"channels", core::join(channels, ",")}};
+                                             {"channels", core::join(channels, ",")},
+                                             {"outputs", exclusive ? "softmax" : "sigmoid"}};
     if (common_grid.reference.empty()) return texts;
     std::vector<std::string> spacing;
     for (const double mm : common_grid.spacing_mm) spacing.push_back(exact_text(mm));
@@ -73,6 +74,8 @@ SegmentationFacts SegmentationFacts::from_texts(const std::map<std::string, std:
     for (const auto& region : facts.scheme.regions)
         facts.active.push_back(std::ranges::find(inactive, region.name) == inactive.end());
     facts.channels = split_text(text_of(texts, "channels"));
+    const auto outputs = texts.find("outputs");  // runs from before there were classes do not say
+    facts.exclusive = outputs != texts.end() && outputs->second == "softmax";
     facts.common_grid = grid_from_texts(texts);
     return facts;
 }
@@ -85,8 +88,12 @@ std::vector<std::string> SegmentationFacts::inactive_names() const {
     return names;
 }
 
-SegmentationFacts learnable_regions(const data::ShardReader& reader) {
-    SegmentationFacts facts{reader.scheme(), {}, reader.channel_names(), reader.common_grid()};
+SegmentationFacts learnable_regions(const data::ShardReader& reader, bool exclusive) {
+    SegmentationFacts facts{reader.scheme(), {}, reader.channel_names(), exclusive, reader.common_grid()};
+    if (exclusive && !data::regions_exclude(facts.scheme))
+        throw core::ConfigError(
+            core::concat("loss.name is a loss of exclusive classes, but the regions of label scheme '",
+                         facts.scheme.name, "' overlap: a voxel can be of several; use dice_sigmoid"));
     for (const auto& region : facts.scheme.regions) {
         const auto has_voxels = [&](size_t index) {
             const auto& info = reader.cases()[index];

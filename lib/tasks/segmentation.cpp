@@ -6,7 +6,6 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "infer/compose_labels.hpp"
-#include "loss/dice.hpp"
 #include "metrics/dice.hpp"
 #include "nn/make_model.hpp"
 #include "tasks/segmentation_preview.hpp"
@@ -14,7 +13,10 @@
 namespace vox::tasks {
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
-    : config_(config), reader_(context.shards, config.data.cache_bytes()), facts_(learnable_regions(reader_)) {
+    : config_(config),
+      reader_(context.shards, config.data.cache_bytes()),
+      facts_(learnable_regions(reader_, config.loss.exclusive())),
+      loss_(config.loss, facts_) {
     for (int64_t k = 0; k < static_cast<int64_t>(facts_.active.size()); ++k) {
         if (facts_.active[static_cast<size_t>(k)])
             active_.push_back(k);
@@ -27,7 +29,7 @@ Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context,
             "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
             "use 'sync_batch' on more than one rank");
     model_ = nn::make_model(config_.model, {.in_channels = static_cast<int64_t>(facts_.channels.size()),
-                                            .out_channels = static_cast<int64_t>(facts_.active.size()),
+                                            .out_channels = facts_.out_channels(),
                                             .seed = static_cast<uint64_t>(config_.seed),
                                             .communicator = &comm});
     model_->to(comm.device(), context.dtype);
@@ -36,24 +38,12 @@ Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context,
     predictor_ = std::make_unique<SegmentationPredictor>(model_, facts_, config_.infer);
 }
 
-std::vector<train::Term> Segmentation::terms() const {
-    std::vector<train::Term> terms;
-    for (const int64_t k : active_)
-        terms.push_back({"dice_" + region_name(k), 1.0 / static_cast<double>(active_.size())});
-    return terms;
-}
-
 std::vector<double> Segmentation::weights(const data::Batch& batch) const {
-    return std::vector<double>(active_.size(), static_cast<double>(batch.size()));
+    return std::vector<double>(loss_.terms().size(), static_cast<double>(batch.size()));
 }
 
 std::vector<at::Tensor> Segmentation::loss_sums(const data::Batch& batch) {
-    const at::Tensor logits = model_->forward(batch.image);                            // [B,K,D,H,W]
-    const at::Tensor target = infer::region_masks(batch.label, facts_.scheme);         // [B,K,D,H,W] bool
-    const at::Tensor losses = loss::dice_loss_per_item(logits, target, config_.loss);  // [B,K]
-    std::vector<at::Tensor> sums;
-    for (const int64_t k : active_) sums.push_back(losses.select(1, k).sum());
-    return sums;
+    return loss_.sums(model_->forward(batch.image), batch.label);
 }
 
 std::vector<train::ValidationCase> Segmentation::validation_cases() const {

@@ -1,8 +1,9 @@
 #pragma once
-// Segmentation of nested or separate regions: sigmoid Dice a region, exact sliding-window validation.
+// Segmentation of nested or separate regions: a sigmoid a region or a softmax over classes, exact sliding-window validation.
 
 #include <memory>
 
+#include "tasks/segmentation_loss.hpp"
 #include "tasks/segmentation_predictor.hpp"
 #include "tasks/task_config.hpp"
 #include "train/task.hpp"
@@ -17,7 +18,7 @@ public:
 
     torch::nn::Module& model() override { return *model_; }
     data::Loader& train_data() override { return *loader_; }
-    std::vector<train::Term> terms() const override;
+    std::vector<train::Term> terms() const override { return loss_.terms(); }
     std::vector<double> weights(const data::Batch& batch) const override;
     std::vector<at::Tensor> loss_sums(const data::Batch& batch) override;
     std::vector<train::ValidationCase> validation_cases() const override;
@@ -34,6 +35,7 @@ private:
     TaskConfig config_;
     data::ShardReader reader_;
     SegmentationFacts facts_;
+    SegmentationLoss loss_;
     std::vector<int64_t> active_;  // indices of the regions that are learnt
     std::shared_ptr<nn::Model> model_;
     std::unique_ptr<data::Loader> loader_;

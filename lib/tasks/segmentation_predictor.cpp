@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/sigmoid.h>
+#include <ATen/ops/softmax.h>
 
 #include "infer/compose_labels.hpp"
 #include "infer/sliding_window.hpp"
@@ -22,6 +23,11 @@ infer::Prediction SegmentationPredictor::predict(const data::Sample& sample) {
         infer::sliding_window(sample.image, network, options_, {.network = weight.device(), .result = at::kCPU});
     model_->train(was_training);
     infer::Prediction prediction;
+    if (facts_.exclusive) {
+        prediction.probabilities = at::softmax(logits, 0, at::kFloat).narrow(0, 1, logits.size(0) - 1);
+        prediction.label_map = infer::labels_of_classes(logits, facts_.scheme, facts_.active);
+        return prediction;
+    }
     prediction.probabilities = at::sigmoid(logits.to(at::kFloat));
     prediction.label_map = infer::compose_labels(prediction.probabilities, facts_.scheme, facts_.active);
     return prediction;

@@ -9,7 +9,7 @@
 
 namespace vox::tasks {
 
-/// Sliding window, sigmoid, and one label map of nested regions.
+/// Sliding window, sigmoid and one label map of nested regions; or softmax and the likeliest class.
 class SegmentationPredictor final : public infer::Predictor {
 public:
     /// The model stays where it is (device, dtype).

@@ -11,7 +11,7 @@ void TaskConfig::read(config::Section& root) {
     data.seed = seed;
     config::Section model_section = root.section("model", "the network");
     model.read(model_section);
-    config::Section loss_section = root.section("loss", "the Dice loss");
+    config::Section loss_section = root.section("loss", "what training makes small");
     loss.read(loss_section);
     config::Section infer_section = root.section("infer", "sliding window of validation and inference");
     infer.read(infer_section);

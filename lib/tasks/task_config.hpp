@@ -20,7 +20,7 @@ struct TaskConfig {
     std::string empty_rule = "both_empty_is_one";
     data::Options data;
     nn::ModelOptions model;
-    loss::DiceLossOptions loss;
+    loss::Options loss;
     infer::SlidingWindowOptions infer;
 
     /// Throws ConfigError.

@@ -76,6 +76,14 @@ TEST(LabelScheme, GenericHasOneRegionAValueAndNoBackground) {
     EXPECT_EQ(paint(scheme, {"label_3"}), 3);
 }
 
+TEST(LabelScheme, RegionsExcludeEachOtherWhereEachIsOneValueOfItsOwn) {
+    EXPECT_TRUE(regions_exclude(label_scheme("prostate158_anatomy")));
+    EXPECT_TRUE(regions_exclude(label_scheme("prostate158_tumor")));
+    EXPECT_TRUE(regions_exclude(generic_scheme({2, 7})));
+    EXPECT_FALSE(regions_exclude(label_scheme("brats2020")));
+    EXPECT_FALSE(regions_exclude({"twice", {1}, {{"a", {1}}, {"b", {1}}}}));
+}
+
 TEST(LabelScheme, UnknownNamesAndRegionsWithoutOwnValuesAreRefused) {
     EXPECT_THROW(label_scheme("brats1999"), core::DataError);
     EXPECT_THROW(paint_order({"twins", {1, 2}, {{"outer", {1, 2}}, {"a", {1}}, {"b", {2}}}}), core::DataError);

@@ -70,5 +70,24 @@ TEST(RegionMasks, AreTheWayBack) {
     EXPECT_EQ(region_masks(label.unsqueeze(0), scheme).sizes().vec(), (std::vector<int64_t>{1, 3, 1, 1, 4}));
 }
 
+TEST(LabelsOfClasses, TheLikeliestClassWinsAndBecomesItsValue) {
+    auto scheme = data::generic_scheme({5, 7});
+    auto scores = at::zeros({3, 1, 1, 5});  // background, 5, 7; a voxel a column
+    const std::vector<std::vector<double>> columns{{3, 1, 2}, {1, 3, 2}, {1, 2, 3}, {2, 2, 2}, {-5, -4, -3}};
+    for (size_t x = 0; x < columns.size(); ++x) {
+        for (size_t k = 0; k < 3; ++k) scores[static_cast<int64_t>(k)][0][0][static_cast<int64_t>(x)] = columns[x][k];
+    }
+    EXPECT_THAT(values(labels_of_classes(scores, scheme, {true, true})), ElementsAre(0, 5, 7, 0, 7));
+    EXPECT_THAT(values(labels_of_classes(scores, scheme, {true, false})), ElementsAre(0, 5, 5, 0, 5));
+    EXPECT_THROW(labels_of_classes(scores, scheme, {true}), core::InternalError);
+    EXPECT_THROW(labels_of_classes(scores, data::label_scheme("brats2020"), {true, true}), core::InternalError);
+
+    const auto label = labels_of_classes(scores, scheme, {true, true});
+    const auto classes = classes_of_labels(label, scheme);
+    EXPECT_EQ(classes.scalar_type(), at::kLong);
+    EXPECT_THAT(values(classes.to(at::kByte)), ElementsAre(0, 1, 2, 0, 2));
+    EXPECT_THROW(classes_of_labels(label, data::label_scheme("brats2020")), core::InternalError);
+}
+
 }  // namespace
 }  // namespace vox::infer

@@ -17,18 +17,58 @@ namespace {
 
 constexpr int64_t kGlobalMicroBatch = 3;  // at 4 ranks one of them has no item; 5 cases leave a batch of 2
 
+/// What every rank trains, and on what.
+struct Recipe {
+    const char* name;
+    TaskConfig (*config)();
+    std::filesystem::path (*shards)(comm::World& world, const std::filesystem::path& folder);
+};
+
+TaskConfig small_crops() {
+    TaskConfig config;
+    config.data.crop_size = {16, 16, 16};
+    config.data.threads = 1;
+    return config;
+}
+
+TaskConfig regions() {
+    auto config = small_crops();
+    config.model.init_filters = 8;
+    config.model.blocks_down = {1, 1};
+    config.model.blocks_up = {1};
+    config.model.norm = "sync_batch";
+    return config;
+}
+
+/// Classes, and dropout inside of the network.
+TaskConfig classes(const std::string& loss) {
+    auto config = small_crops();
+    config.model = nn::ModelOptions::of("unet");
+    config.model.channels = {4, 8, 8};
+    config.model.strides = {2, 2};
+    config.model.num_res_units = 2;
+    config.model.norm = "sync_batch";
+    config.loss = loss::Options::of(loss);
+    return config;
+}
+
+const Recipe kRecipes[]{
+    {"Regions", regions,
+     [](comm::World& world, const std::filesystem::path& folder) { return test::phantom_shards(world, folder, 5); }},
+    {"Zones", [] { return classes("dice_ce"); },
+     [](comm::World& world, const std::filesystem::path& folder) {
+         return test::prostate_shards(world, folder, 5, "anatomy");
+     }},
+    {"Tumours", [] { return classes("dice_focal"); },
+     [](comm::World& world, const std::filesystem::path& folder) {
+         return test::prostate_shards(world, folder, 5, "tumor");
+     }},
+};
+
 /// A task with what its gradients need, on some communicator.
 struct TaskOnRanks {
-    TaskOnRanks(const std::string& name, const std::filesystem::path& shards, comm::Communicator& comm)
+    TaskOnRanks(const TaskConfig& config, const std::filesystem::path& shards, comm::Communicator& comm)
         : own(comm.duplicate()) {
-        TaskConfig config;
-        config.task = name;
-        config.data.crop_size = {16, 16, 16};
-        config.data.threads = 1;
-        config.model.init_filters = 8;
-        config.model.blocks_down = {1, 1};
-        config.model.blocks_up = {1};
-        config.model.norm = "sync_batch";
         task = make_task(config, {shards, kGlobalMicroBatch, at::kDouble}, *own);
         std::vector<train::NamedParameter> parameters;
         for (auto& item : task->model().named_parameters()) parameters.push_back({item.key(), item.value()});
@@ -64,16 +104,17 @@ struct TaskOnRanks {
     std::unique_ptr<train::GradReducer> reducer;
 };
 
-class EveryTask : public testing::TestWithParam<const char*> {};
+class EveryTask : public testing::TestWithParam<Recipe> {};
 
 TEST_P(EveryTask, LossesAndGradientsAreThoseOfASingleProcess) {
     auto& world = test::world();
     const std::filesystem::path folder =
         world.broadcast((std::filesystem::temp_directory_path() / ("vox_tasks_" + std::to_string(getpid()))).string());
-    const auto shards = test::phantom_shards(world, folder, 5);
+    const auto shards = GetParam().shards(world, folder);
+    const auto config = GetParam().config();
     {
         comm::LocalCommunicator alone{at::kCPU};
-        TaskOnRanks single(GetParam(), shards, alone), ranks(GetParam(), shards, test::communicator());
+        TaskOnRanks single(config, shards, alone), ranks(config, shards, test::communicator());
         for (int batch = 0; batch < 4; ++batch) {  // two epochs: batches of 3, 2, 3, 2
             const auto expected = single.step(), actual = world.sum(ranks.step());
             ASSERT_EQ(actual.size(), expected.size());
@@ -87,7 +128,8 @@ TEST_P(EveryTask, LossesAndGradientsAreThoseOfASingleProcess) {
     world.on_root("cleaning up", [&] { std::filesystem::remove_all(folder); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, testing::Values("segmentation"));
+INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, testing::ValuesIn(kRecipes),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace vox::tasks

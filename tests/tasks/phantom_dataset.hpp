@@ -2,11 +2,13 @@
 // A small data set of phantoms as shards, for tests of tasks.
 
 #include <filesystem>
+#include <string>
 
 #include "comm/world.hpp"
 #include "data/convert.hpp"
 #include "data/nifti.hpp"
 #include "data/phantom.hpp"
+#include "data/phantom_prostate.hpp"
 
 namespace vox::test {
 
@@ -29,6 +31,25 @@ inline std::filesystem::path phantom_shards(comm::World& world, const std::files
     options.output = folder / "shards";
     options.label_scheme = "brats2020";
     options.split = {1.0, 0.0, 0.0};
+    data::convert(world, options);
+    return options.output;
+}
+
+/// All ranks of `world`: `training_cases` (1 to 11) prostates on T2's grid of 48 x 48 voxels a slice, and one of each other
+/// split; `task` as convert_dataset has it: anatomy (two zones, one channel) or tumor (three channels).
+inline std::filesystem::path prostate_shards(comm::World& world, const std::filesystem::path& folder,
+                                             uint32_t training_cases, const std::string& task) {
+    const uint32_t cases = training_cases + 2;
+    world.on_root("making phantoms", [&] {
+        for (uint32_t number = 1; number <= cases; ++number)
+            data::write_prostate158_phantom(folder / "nifti", number, cases, 48, 3);
+        data::write_prostate158_tables(folder / "nifti", cases, 3);
+    });
+    data::ConvertOptions options;
+    options.layout = "prostate158";
+    options.input = folder / "nifti";
+    options.output = folder / "shards";
+    options.task = task;
     data::convert(world, options);
     return options.output;
 }

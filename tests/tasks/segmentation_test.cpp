@@ -8,6 +8,8 @@
 
 #include "comm/local_communicator.hpp"
 #include "core/error.hpp"
+#include "loss/compound.hpp"
+#include "support/golden.hpp"
 #include "support/temporary_folder.hpp"
 #include "tasks/phantom_dataset.hpp"
 
@@ -64,9 +66,82 @@ TEST(Segmentation, FactsGoThroughACheckpointsTexts) {
     EXPECT_EQ(again.scheme.name, "brats2023");
     EXPECT_EQ(again.active, facts.active);
     EXPECT_EQ(again.channels, facts.channels);
+    EXPECT_FALSE(again.exclusive);
+    EXPECT_EQ(again.out_channels(), 3);
+    facts.exclusive = true;
+    EXPECT_TRUE(SegmentationFacts::from_texts(facts.to_texts()).exclusive);
+    EXPECT_EQ(facts.out_channels(), 4);
+    auto older = facts.to_texts();
+    older.erase("outputs");
+    EXPECT_FALSE(SegmentationFacts::from_texts(older).exclusive);
     SegmentationFacts generic{data::generic_scheme({2, 7}), {true, true}, {"ct"}};
     EXPECT_EQ(SegmentationFacts::from_texts(generic.to_texts()).scheme.values, (std::set<int>{2, 7}));
     EXPECT_THROW(SegmentationFacts::from_texts({}), core::DataError);
+}
+
+TEST(SegmentationLoss, ChoosesTheLossByName) {
+    const SegmentationFacts zones{data::label_scheme("prostate158_anatomy"), {true, true}, {"t2"}, true};
+    const auto label = test::uniform({2, 4, 5, 6}, 11).mul(3).to(at::kByte);
+    const auto logits = 8 * test::uniform({2, 3, 4, 5, 6}, 12) - 4;
+    for (const char* name : {"dice_focal", "dice_ce"}) {
+        auto options = loss::Options::of(name);
+        options.lambda_dice = 0.25;
+        const SegmentationLoss loss(options, zones);
+        EXPECT_EQ(loss.terms().at(0).name, "dice");
+        EXPECT_EQ(loss.terms().at(0).coefficient, 0.25);
+        EXPECT_EQ(loss.terms().at(1).name, std::string(name).substr(5));
+        // TZ is 1 and PZ is 2 in this scheme: values and classes are the same.
+        const auto expected = loss::compound_losses_per_item(logits, label, options);
+        const auto sums = loss.sums(logits, label);
+        ASSERT_EQ(sums.size(), 2U);
+        for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(sums[i].equal(expected[i].sum())) << name << i;
+        EXPECT_EQ(loss.sums(logits.narrow(0, 0, 0), label.narrow(0, 0, 0))[0].item<float>(), 0.0F);
+    }
+    const SegmentationFacts apart{zones.scheme, {true, true}, {"t2"}, false};
+    const SegmentationLoss loss(loss::Options{}, apart);
+    EXPECT_THAT(names(loss.terms()), ElementsAre("dice_TZ", "dice_PZ"));
+    EXPECT_THROW(loss.sums(logits, label), core::InternalError);  // three channels for two sigmoids
+}
+
+TEST(SegmentationClasses, ZonesAreASoftmaxWithABackground) {
+    const test::TemporaryFolder folder;
+    const auto world = comm::make_local_world();
+    comm::LocalCommunicator comm{at::kCPU};
+    auto config = small_config();
+    config.loss = loss::Options::of("dice_ce");
+    const auto shards = test::prostate_shards(*world, folder.path(), 2, "anatomy");
+    Segmentation task(config, {shards, 1, at::kFloat}, comm);
+    const data::ShardReader reader(shards);
+    const auto sample = data::load_case(reader, 0, data::Normalisation::zscore_nonzero);
+    for (int64_t winner = 0; winner < 3; ++winner) {
+        {
+            const at::NoGradGuard no_grad;
+            auto bias = task.model().parameters().back();
+            ASSERT_EQ(bias.sizes().vec(), std::vector<int64_t>{3});
+            bias.fill_(0);
+            bias[winner] = 100.0;
+        }
+        const auto prediction = task.predictor().predict(sample);
+        EXPECT_EQ(prediction.probabilities.sizes().vec(),
+                  (std::vector<int64_t>{2, sample.label.size(0), sample.label.size(1), sample.label.size(2)}));
+        EXPECT_EQ(prediction.label_map.min().item<int64_t>(), winner);
+        EXPECT_EQ(prediction.label_map.max().item<int64_t>(), winner);
+        EXPECT_NEAR(prediction.probabilities[0].min().item<float>(), winner == 1 ? 1 : 0, 1e-30);  // TZ
+    }
+}
+
+TEST(SegmentationClasses, RegionsThatOverlapAreRefusedWithAWayOut) {
+    const test::TemporaryFolder folder;
+    const auto world = comm::make_local_world();
+    comm::LocalCommunicator comm{at::kCPU};
+    auto config = small_config();
+    config.loss = loss::Options::of("dice_focal");
+    try {
+        Segmentation task(config, {test::phantom_shards(*world, folder.path(), 1), 1, at::kFloat}, comm);
+        FAIL() << "accepted";
+    } catch (const core::ConfigError& error) {
+        EXPECT_THAT(error.what(), testing::HasSubstr("use dice_sigmoid"));
+    }
 }
 
 TEST(Segmentation, SummaryIsTheMeanOverCasesThatHaveAFigure) {
