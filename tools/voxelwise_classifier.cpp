@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/nifti.hpp"
+#include "data/shard_reader.hpp"
 
 namespace vox::tools {
 namespace {
@@ -32,26 +33,34 @@ void normalise(std::vector<float>& values) {
     }
 }
 
-VoxelTable read_case(const fs::path& folder) {
-    VoxelTable table;
-    table.id = folder.filename().string();
-    const auto file = [&](const char* part) { return folder / core::concat(table.id, "_", part, ".nii.gz"); };
-    const auto label = data::read_nifti(file("seg")).scaled();
-    std::array<std::vector<float>, 4> images;
+/// Channels beyond the last are 0 everywhere, so that they tell nothing.
+VoxelTable table_of(const std::string& id, std::vector<std::vector<float>> channels, const std::vector<float>& label) {
+    VoxelTable table{id, {}, {}};
     std::vector<bool> body(label.size(), false);
-    for (size_t c = 0; c < 4; ++c) {
-        images[c] = data::read_nifti(file(modalities[c])).scaled();
-        if (images[c].size() != label.size())
-            throw DataError(core::concat(file(modalities[c]).string(), ": another size than its label"));
-        for (size_t at = 0; at < label.size(); ++at) body[at] = body[at] || images[c][at] != 0;
-        normalise(images[c]);
+    for (auto& channel : channels) {
+        for (size_t at = 0; at < label.size(); ++at) body[at] = body[at] || channel[at] != 0;
+        normalise(channel);
     }
     for (size_t at = 0; at < label.size(); ++at) {
         if (!body[at]) continue;
-        table.intensities.push_back({images[0][at], images[1][at], images[2][at], images[3][at]});
+        auto& voxel = table.intensities.emplace_back();
+        for (size_t c = 0; c < channels.size(); ++c) voxel[c] = channels[c][at];
         table.labels.push_back(static_cast<int>(std::lround(label[at])));
     }
     return table;
+}
+
+VoxelTable read_case(const fs::path& folder) {
+    const std::string id = folder.filename().string();
+    const auto file = [&](const char* part) { return folder / core::concat(id, "_", part, ".nii.gz"); };
+    const auto label = data::read_nifti(file("seg")).scaled();
+    std::vector<std::vector<float>> images;
+    for (const char* modality : modalities) {
+        images.push_back(data::read_nifti(file(modality)).scaled());
+        if (images.back().size() != label.size())
+            throw DataError(core::concat(file(modality).string(), ": another size than its label"));
+    }
+    return table_of(id, std::move(images), label);
 }
 
 /// Gaussian smoothing (deviation of one bin) along each of the four axes; what would leave the histogram stays at its border.
@@ -84,6 +93,31 @@ std::vector<VoxelTable> read_brats_folder(const fs::path& folder) {
     std::sort(cases.begin(), cases.end());
     std::vector<VoxelTable> tables;
     for (const auto& place : cases) tables.push_back(read_case(place));
+    return tables;
+}
+
+std::vector<VoxelTable> read_shards(const fs::path& folder, const std::string& split) {
+    const data::ShardReader reader(folder);
+    if (reader.channel_names().size() > modalities.size())
+        throw DataError(core::concat(folder.string(), ": ", reader.channel_names().size(),
+                                     " channels; the classifier's histogram has four axes"));
+    std::vector<VoxelTable> tables;
+    for (const size_t index : reader.split(split)) {
+        const auto& info = reader.cases()[index];
+        if (!info.has_label) continue;
+        const core::Box whole{{0, 0, 0}, info.size()};
+        const auto voxels = static_cast<size_t>(whole.voxels());
+        std::vector<float> image(voxels * static_cast<size_t>(info.channels()));
+        std::vector<uint8_t> label(voxels);
+        reader.read_image(index, whole, image);
+        reader.read_label(index, whole, label);
+        std::vector<std::vector<float>> channels;
+        for (auto at = image.begin(); at != image.end(); at += static_cast<int64_t>(voxels))
+            channels.emplace_back(at, at + static_cast<int64_t>(voxels));
+        tables.push_back(table_of(info.id, std::move(channels), {label.begin(), label.end()}));
+    }
+    if (tables.empty())
+        throw DataError(core::concat(folder.string(), ": the split '", split, "' holds no labelled case"));
     return tables;
 }
 

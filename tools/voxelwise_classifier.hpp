@@ -11,7 +11,8 @@
 
 namespace vox::tools {
 
-/// The voxels of one case that belong to the body: intensities z-scored over each modality's non-zero voxels, and labels.
+/// The voxels of one case that belong to the body: intensities z-scored over each channel's non-zero voxels, and labels.  Where
+/// there are fewer than four channels the others are 0.
 struct VoxelTable {
     std::string id;
     std::vector<std::array<float, 4>> intensities;
@@ -20,6 +21,8 @@ struct VoxelTable {
 
 /// Every case folder (ID/ID_t1.nii.gz, _t1ce, _t2, _flair, _seg) in `folder`, sorted by name.  Throws DataError.
 std::vector<VoxelTable> read_brats_folder(const std::filesystem::path& folder);
+/// The labelled cases of one split of a folder of shards, of at most four channels.  Throws DataError, also where there is none.
+std::vector<VoxelTable> read_shards(const std::filesystem::path& folder, const std::string& split);
 
 /// For every region the posterior in a four-dimensional histogram (quantile bins along each axis, smoothed), and the threshold
 /// on it that gives the largest Dice over all training voxels.

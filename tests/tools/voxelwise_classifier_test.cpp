@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <numeric>
 
 #include "core/error.hpp"
 #include "data/phantom.hpp"
+#include "data/shard_reader.hpp"
 #include "support/temporary_folder.hpp"
+#include "tasks/phantom_dataset.hpp"
 
 namespace vox::tools {
 namespace {
@@ -48,6 +51,26 @@ TEST(VoxelwiseClassifier, DoesNotSolvePhantoms) {
     }
     EXPECT_LE(sum, 0.55);
     EXPECT_GE(sum, 0.25);  // the classifier works: it beats calling everything tumour
+}
+
+TEST(VoxelwiseClassifier, DoesNotSolveProstatePhantoms) {
+    const test::TemporaryFolder folder;
+    const auto world = comm::make_local_world();
+    for (const char* task : {"anatomy", "tumor"}) {
+        const auto shards = test::prostate_shards(*world, folder.path() / task, 11, task);
+        const auto scheme = data::ShardReader(shards).scheme();
+        const VoxelwiseClassifier classifier(read_shards(shards, "train"), scheme);
+        double sum = 0, count = 0;
+        for (const char* split : {"val", "test"}) {
+            for (const auto& table : read_shards(shards, split)) {
+                for (const double dice : classifier.dice(table)) sum += dice, ++count;
+            }
+        }
+        std::cout << "best voxelwise classifier, " << task << ": mean Dice " << sum / count << '\n';
+        EXPECT_LE(sum / count, 0.55) << task;
+        EXPECT_GE(sum / count, 0.02) << task;  // it works: it finds something
+    }
+    EXPECT_THROW(read_shards(folder.path() / "anatomy" / "shards", "nowhere"), core::Error);
 }
 
 TEST(VoxelwiseClassifier, NamesWhatIsMissing) {
