@@ -1,5 +1,5 @@
-// Times optimizer steps of the real trainer on a batch that already lies in memory.  step_time.py starts it beside
-// PyTorch DDP; --batch is a folder with this rank's image_<rank>.f32 [B,4,S,S,S] and label_<rank>.u8 [B,S,S,S].
+// Times optimizer steps of the real trainer on batches that already lie in memory.  step_time.py and prostate_steps.py start it
+// beside PyTorch DDP; --batch is a folder with this rank's image_<rank>.f32 [N,B,C,S,S,S] and label_<rank>.u8 [N,B,S,S,S].
 
 #include <ATen/ops/empty.h>
 
@@ -9,6 +9,8 @@
 
 #include "app/run_config.hpp"
 #include "app/threads.hpp"
+#include "checkpoint/load.hpp"
+#include "checkpoint/named_tensors.hpp"
 #include "comm/make_communicator.hpp"
 #include "core/text.hpp"
 #include "core/timer.hpp"
@@ -22,16 +24,18 @@ namespace {
 using namespace vox;
 namespace options = boost::program_options;
 
-/// A task that learns from the same batch at every step, whatever its loader read.
-class FixedBatch final : public train::Task {
+/// A task that learns from given batches in turn, whatever its loader read.
+class FixedBatches final : public train::Task {
 public:
-    FixedBatch(std::unique_ptr<train::Task> task, at::Tensor image, at::Tensor label)
-        : task_(std::move(task)), image_(std::move(image)), label_(std::move(label)) {}
+    /// images [N,B,C,S,S,S], labels [N,B,S,S,S].
+    FixedBatches(std::unique_ptr<train::Task> task, at::Tensor images, at::Tensor labels)
+        : task_(std::move(task)), images_(std::move(images)), labels_(std::move(labels)) {}
 
     void prepare(std::span<data::Batch> batches) override {
         for (auto& batch : batches) {
-            batch.image = image_;
-            batch.label = label_;
+            batch.image = images_[next_];
+            batch.label = labels_[next_];
+            next_ = (next_ + 1) % images_.size(0);
         }
         task_->prepare(batches);
     }
@@ -53,7 +57,8 @@ public:
 
 private:
     std::unique_ptr<train::Task> task_;
-    at::Tensor image_, label_;
+    at::Tensor images_, labels_;
+    int64_t next_ = 0;
 };
 
 at::Tensor read_tensor(const std::filesystem::path& file, at::IntArrayRef sizes, at::ScalarType type) {
@@ -74,17 +79,22 @@ std::vector<double> of_all_ranks(comm::World& world, double own) {
 }
 
 struct Bench {
-    int64_t items, size, warm_up_steps, timed_steps;
-    std::filesystem::path batch, output;
+    int64_t batches, items, channels, size, warm_up_steps, timed_steps;
+    std::filesystem::path batch, weights, output;
 };
 
 std::unique_ptr<train::Task> make_task(const app::RunConfig& config, const Bench& bench, comm::Communicator& comm) {
     const int64_t s = bench.size;
     const std::string rank = std::to_string(comm.rank());
-    const auto image = read_tensor(bench.batch / ("image_" + rank + ".f32"), {bench.items, 4, s, s, s}, at::kFloat);
-    const auto label = read_tensor(bench.batch / ("label_" + rank + ".u8"), {bench.items, s, s, s}, at::kByte);
+    const auto images = read_tensor(bench.batch / ("image_" + rank + ".f32"),
+                                    {bench.batches, bench.items, bench.channels, s, s, s}, at::kFloat);
+    const auto labels =
+        read_tensor(bench.batch / ("label_" + rank + ".u8"), {bench.batches, bench.items, s, s, s}, at::kByte);
     auto task = tasks::make_task(config.task, {config.shards, bench.items * comm.size(), at::kFloat}, comm);
-    return std::make_unique<FixedBatch>(std::move(task), image.to(comm.device()), label.to(comm.device()));
+    if (!bench.weights.empty())
+        checkpoint::copy_into(checkpoint::module_state(task->model()), checkpoint::load_weights(bench.weights),
+                              bench.weights.string(), /*any_dtype=*/true);
+    return std::make_unique<FixedBatches>(std::move(task), images.to(comm.device()), labels.to(comm.device()));
 }
 
 nlohmann::json time_steps(train::Trainer& trainer, comm::World& world, const Bench& bench) {
@@ -141,19 +151,25 @@ int main(int argc, char** argv) {
                             app::training_options()};
     table.options.add_options()("batch", options::value<std::string>()->required(),
                                 "folder of image_*.f32, label_*.u8")(
+        "batches", options::value<int64_t>()->default_value(1), "batches in those files; steps take them in turn")(
         "items", options::value<int64_t>()->default_value(1), "items a rank in those files")(
+        "channels", options::value<int64_t>()->default_value(4), "channels of an item")(
         "size", options::value<int64_t>()->default_value(64), "voxels along each axis")(
+        "weights", options::value<std::string>()->default_value(""), "safetensors file to begin with")(
         "warm-up", options::value<int64_t>()->default_value(2), "steps before the timed ones")(
         "timed", options::value<int64_t>()->default_value(8), "steps that are timed")(
         "output", options::value<std::string>()->required(), "JSON file to write");
     return app::run_program(argc, argv, table, [](comm::World& world, const app::Arguments& arguments) {
         if (!arguments.count("config")) throw core::UsageError("--config is missing: see tools/bench/step.yaml");
         const auto number = [&](const char* name) { return arguments[name].as<int64_t>(); };
-        const Bench bench{number("items"),
+        const Bench bench{number("batches"),
+                          number("items"),
+                          number("channels"),
                           number("size"),
                           number("warm-up"),
                           number("timed"),
                           arguments["batch"].as<std::string>(),
+                          arguments["weights"].as<std::string>(),
                           arguments["output"].as<std::string>()};
         return run(world, app::read_run_config(arguments, "", ""), bench);
     });
