@@ -1,6 +1,5 @@
 """A rank killed at any step costs nothing: the run goes on from its last checkpoint and ends with the same bits."""
 import os
-import pathlib
 import random
 import signal
 import subprocess
@@ -23,22 +22,6 @@ RUN = {
 }
 
 
-def process_of_rank(program, run_folder, rank):
-    """The process id of one rank of this very run."""
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            environment = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if arguments[0].endswith(program.encode()) and str(run_folder).encode() in arguments and \
-                f"OMPI_COMM_WORLD_RANK={rank}".encode() in environment:
-            return int(entry.name)
-    return None
-
-
 class Resume(support.Case):
     def arguments(self, folder):
         return ["train_brats", "--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", folder, *support.settings(RUN)]
@@ -48,16 +31,6 @@ class Resume(support.Case):
         self.addCleanup(log.close)
         return subprocess.Popen(support.command(*self.arguments(folder), ranks=ranks), env=support.clean_environment(),
                                 stdout=log, stderr=subprocess.STDOUT)
-
-    def wait_for_step(self, job, folder, step):
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            file = folder / "metrics.jsonl"
-            if file.exists() and file.read_text().count('"kind":"step"') >= step:
-                return
-            self.assertIsNone(job.poll(), "the run ended before it could be killed")
-            time.sleep(0.01)
-        self.fail(f"step {step} was not reached")
 
     def weights(self, folder):
         newest = support.newest_checkpoint(folder)
@@ -74,8 +47,8 @@ class Resume(support.Case):
             rank, step = chance.randrange(2), chance.randrange(1, STEPS - 3)
             folder = self.folder / f"killed_{trial}"
             job = self.start(folder, ranks=2)
-            self.wait_for_step(job, folder, step)
-            os.kill(process_of_rank("train_brats", folder, rank), signal.SIGKILL)
+            support.wait_for_step(job, folder, step)
+            support.kill_rank("train_brats", folder, rank)
             killed = time.monotonic()
             self.assertNotEqual(job.wait(timeout=60), 0)
             self.assertLess(time.monotonic() - killed, 10, "the other rank stayed behind")
@@ -90,7 +63,7 @@ class Resume(support.Case):
         support.run(*self.arguments(undisturbed), ranks=2)
         folder = self.folder / "stopped"
         job = self.start(folder, ranks=2)
-        self.wait_for_step(job, folder, 4)
+        support.wait_for_step(job, folder, 4)
         os.kill(job.pid, signal.SIGUSR1)  # mpirun forwards it to all ranks
         self.assertEqual(job.wait(timeout=60), 75)
         self.assertGreaterEqual(int(support.newest_checkpoint(folder).name[5:]), 4)

@@ -5,9 +5,11 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ["VOX_SOURCE_DIR"])
@@ -86,10 +88,53 @@ def phantom_shards(cases, size, seed=0, split="0.8,0.2,0"):
         "--label-scheme", "brats2020")) / "shards"
 
 
+def prostate_shards(cases, size, task, spacing):
+    """Phantom prostates on one grid of `spacing` mm (D,H,W); the last 15 % are the test cases, as many before them validation."""
+    source = made_once(f"prostates_{cases}_{size}", lambda folder: run(
+        "make_phantoms", "--layout", "prostate158", "--cases", cases, "--size", size, "--output", folder / "nifti")) / "nifti"
+    name = f"prostate_shards_{cases}_{size}_{task}_{spacing}".replace(",", "_")
+    return made_once(name, lambda folder: run(
+        "convert_dataset", "--layout", "prostate158", "--task", task, "--spacing", spacing, "--input", source,
+        "--output", folder / "shards")) / "shards"
+
+
 def metrics(run_folder, kind="step"):
     """The lines of metrics.jsonl of one kind, by step."""
     lines = [json.loads(line) for line in (pathlib.Path(run_folder) / "metrics.jsonl").read_text().splitlines()]
     return {line["step"]: line for line in lines if line["kind"] == kind}
+
+
+def process_of_rank(program, run_folder, rank):
+    """The process id of one rank of this very run."""
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if arguments[0].endswith(program.encode()) and str(run_folder).encode() in arguments and \
+                f"OMPI_COMM_WORLD_RANK={rank}".encode() in environment:
+            return int(entry.name)
+    return None
+
+
+def kill_rank(program, run_folder, rank):
+    os.kill(process_of_rank(program, run_folder, rank), signal.SIGKILL)
+
+
+def wait_for_step(job, run_folder, step):
+    """Until a running job, a Popen, has logged so many steps (train.log_every 1)."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        file = run_folder / "metrics.jsonl"
+        if file.exists() and file.read_text().count('"kind":"step"') >= step:
+            return
+        if job.poll() is not None:
+            raise AssertionError("the run ended before it could be killed")
+        time.sleep(0.01)
+    raise AssertionError(f"step {step} was not reached")
 
 
 @contextlib.contextmanager
