@@ -66,8 +66,10 @@ void Options::read(config::Section& section) {
     section.value("crop_size", crop_size, "training crop in voxels, [D, H, W]; smaller volumes are padded with 0");
     section.value("samples_per_case", samples_per_case, "crops of each case an epoch");
     section.value("foreground_ratio", foreground_ratio, "share of crops centred at a labelled voxel, 0 .. 1");
-    section.choice("normalisation", normalisation, {"zscore_nonzero", "percentile", "none"},
-                   "intensities by whole-volume statistics of the non-zero voxels of each channel");
+    section.choice(
+        "normalisation", normalisation, {"zscore_nonzero", "zscore", "unit_range", "percentile", "none"},
+        "intensities by statistics of each channel of the whole volume: zscore_nonzero and percentile of its "
+        "voxels that are not 0, zscore and unit_range (0 .. 1) of all its voxels");
     section.value("flip_probability", flip_probability, "chance to flip a crop along each of flip_axes, 0 .. 1");
     section.value("flip_axes", flip_axes, "axes that may be flipped: 0 D, 1 H, 2 W");
     section.value("intensity_scale", intensity_scale, "x * (1 + u), u uniform within +- this, one u a crop; 0: off");

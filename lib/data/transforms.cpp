@@ -4,6 +4,9 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/where.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -21,33 +24,65 @@ struct Affines {
     at::Tensor centre, spread;
 };
 
-template <class Centre, class Spread>
-Affines affines(const at::Tensor& image, std::span<const CaseInfo* const> cases, Centre centre, Spread spread) {
+/// `figures(channel, voxels)`, voxels those of the whole volume, gives one {centre, spread}.
+template <class Figures>
+Affines affines(const at::Tensor& image, std::span<const CaseInfo* const> cases, Figures figures) {
     std::vector<double> centres, spreads;
     for (const CaseInfo* info : cases) {
+        const core::Index3 size = info->size();
         core::check(static_cast<int64_t>(info->statistics.size()) == image.size(1),
                     core::concat("case ", info->id, " has statistics of ", info->statistics.size(),
                                  " channels, its image ", image.size(1)));
         for (const ChannelStatistics& channel : info->statistics) {
-            centres.push_back(centre(channel));
-            spreads.push_back(spread(channel) == 0 ? 1 : spread(channel));
+            const auto [centre, spread] = figures(channel, size[0] * size[1] * size[2]);
+            centres.push_back(centre);
+            spreads.push_back(spread == 0 ? 1 : spread);
         }
     }
     return {per_channel(centres, image.size(0), image), per_channel(spreads, image.size(0), image)};
 }
 
+struct Figures {
+    double centre = 0, spread = 0;
+};
+
+/// Mean and standard deviation of all `voxels`, where a share f of them is not 0 and has mean m and deviation s: f m and the root of
+/// f s^2 + f (1 - f) m^2, exactly, as the others add nothing to the sums of x and x^2.
+Figures mean_and_deviation(const ChannelStatistics& channel, int64_t voxels) {
+    core::check(channel.voxels <= voxels, "a channel has more voxels that are not 0 than its volume has voxels");
+    const double share = static_cast<double>(channel.voxels) / static_cast<double>(voxels);
+    const double variance = share * channel.standard_deviation * channel.standard_deviation +
+                            share * (1 - share) * channel.mean * channel.mean;
+    return {share * channel.mean, std::sqrt(variance)};
+}
+
+/// Minimum of all `voxels` and how far the maximum is from it: 0 counts where there is a voxel of 0.
+Figures minimum_and_range(const ChannelStatistics& channel, int64_t voxels) {
+    core::check(channel.voxels <= voxels, "a channel has more voxels that are not 0 than its volume has voxels");
+    const bool has_zero = channel.voxels < voxels;
+    const double minimum = has_zero ? std::min(channel.minimum, 0.0) : channel.minimum;
+    const double maximum = has_zero ? std::max(channel.maximum, 0.0) : channel.maximum;
+    return {minimum, maximum - minimum};
+}
+
 at::Tensor zscore_nonzero(const at::Tensor& image, std::span<const CaseInfo* const> cases) {
-    const auto [mean, deviation] = affines(
-        image, cases, [](const ChannelStatistics& channel) { return channel.mean; },
-        [](const ChannelStatistics& channel) { return channel.standard_deviation; });
+    const auto [mean, deviation] = affines(image, cases, [](const ChannelStatistics& channel, int64_t) {
+        return Figures{channel.mean, channel.standard_deviation};
+    });
     return at::where(image.ne(0), image.sub(mean).div_(deviation), image);
 }
 
 at::Tensor percentile(const at::Tensor& image, std::span<const CaseInfo* const> cases) {
-    const auto [low, range] = affines(
-        image, cases, [](const ChannelStatistics& channel) { return channel.p01; },
-        [](const ChannelStatistics& channel) { return channel.p99 - channel.p01; });
+    const auto [low, range] = affines(image, cases, [](const ChannelStatistics& channel, int64_t) {
+        return Figures{channel.p01, channel.p99 - channel.p01};
+    });
     return image.sub(low).div_(range).mul_(2).sub_(1).clamp_(-1, 1);
+}
+
+at::Tensor over_all_voxels(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method) {
+    const auto [centre, spread] =
+        affines(image, cases, method == Normalisation::zscore ? mean_and_deviation : minimum_and_range);
+    return image.sub(centre).div_(spread);
 }
 
 /// Uniform in [-range, range).
@@ -68,15 +103,20 @@ void flip_item(const at::Tensor& tensor, int64_t first_axis, const std::array<bo
 Normalisation normalisation(const std::string& name) {
     if (name == "none") return Normalisation::none;
     if (name == "zscore_nonzero") return Normalisation::zscore_nonzero;
+    if (name == "zscore") return Normalisation::zscore;
+    if (name == "unit_range") return Normalisation::unit_range;
     if (name == "percentile") return Normalisation::percentile;
-    throw core::ConfigError("data.normalisation: '" + name + "' is not one of zscore_nonzero, percentile, none");
+    throw core::ConfigError("data.normalisation: '" + name +
+                            "' is not one of zscore_nonzero, zscore, unit_range, percentile, none");
 }
 
 at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method) {
     core::check(image.dim() == 5 && image.size(0) == static_cast<int64_t>(cases.size()) && image.is_floating_point(),
                 "normalise: the image is not [B,C,D,H,W] of floating type with one case an item");
     if (cases.empty() || method == Normalisation::none) return image;
-    return method == Normalisation::percentile ? percentile(image, cases) : zscore_nonzero(image, cases);
+    if (method == Normalisation::percentile) return percentile(image, cases);
+    if (method == Normalisation::zscore_nonzero) return zscore_nonzero(image, cases);
+    return over_all_voxels(image, cases, method);
 }
 
 AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::RandomKey& key) {

@@ -18,16 +18,19 @@ namespace vox::data {
 
 /// zscore_nonzero: (x - mean) / standard deviation of the channel's non-zero voxels where x is not 0; 0 stays 0
 ///     (MONAI NormalizeIntensity(nonzero=True, channel_wise=True)).
+/// zscore: the same of all the channel's voxels, everywhere (MONAI NormalizeIntensity(channel_wise=True), whether or not
+///     ScaleIntensity comes before).
+/// unit_range: minimum .. maximum of all the channel's voxels become 0 .. 1 (MONAI ScaleIntensity(channel_wise=True)).
 /// percentile: p01 .. p99 of the channel's non-zero voxels become -1 .. 1, what lies outside is clipped, 0 included
 ///     (MONAI ScaleIntensityRange(p01, p99, -1, 1, clip=True)).
 /// none: as stored, after slope and intercept.
-enum class Normalisation { none, zscore_nonzero, percentile };
+enum class Normalisation { none, zscore_nonzero, zscore, unit_range, percentile };
 
 /// By name; throws ConfigError for another.
 Normalisation normalisation(const std::string& name);
 
-/// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A spread of 0 divides by 1.  Returns a
-/// new tensor (the same one for `none`).  Throws InternalError where B, C and the statistics do not match.
+/// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A spread of 0 divides by 1.  What a crop
+/// has beyond its volume is 0 before, and is treated as a voxel of 0.  Returns a new tensor (the same one for `none`).  Throws InternalError where B, C and the statistics do not match.
 at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method);
 
 struct Augmentation {

@@ -74,13 +74,17 @@ public:
     CaseInfo info() const {
         CaseInfo info;
         info.id = "case";
+        std::copy(shape.begin(), shape.end(), info.shape.begin());
         const auto rows = read<double>("statistics.f64");
         for (size_t c = 0; c < 4; ++c) {
             ChannelStatistics channel;
-            channel.mean = rows[c * 4];
-            channel.standard_deviation = rows[c * 4 + 1];
-            channel.p01 = rows[c * 4 + 2];
-            channel.p99 = rows[c * 4 + 3];
+            channel.mean = rows[c * 7];
+            channel.standard_deviation = rows[c * 7 + 1];
+            channel.p01 = rows[c * 7 + 2];
+            channel.p99 = rows[c * 7 + 3];
+            channel.minimum = rows[c * 7 + 4];
+            channel.maximum = rows[c * 7 + 5];
+            channel.voxels = static_cast<int64_t>(rows[c * 7 + 6]);
             info.statistics.push_back(channel);
         }
         return info;
@@ -124,6 +128,40 @@ TEST(Transforms, ZscoreIsMonaisNormalizeIntensity) {
     EXPECT_TRUE(at::equal(image.slice(0, 0, 2).ne(0), test_image().slice(0, 0, 2).ne(0)));
     EXPECT_TRUE(at::equal(image[2], test_image()[2]));
     EXPECT_EQ(image[3].abs().max().item<double>(), 0);
+}
+
+TEST(Transforms, ZscoreOfAllVoxelsIsMonaisNormalizeIntensity) {
+    if (!test::has_oracle()) GTEST_SKIP() << "no Python with MONAI at VOX_PYTHON";
+    const Oracle& monai = Oracle::instance();
+    const CaseInfo info = monai.info();
+    const std::array<const CaseInfo*, 1> cases{&info};
+    const at::Tensor image = normalise(test_image().unsqueeze(0), cases, Normalisation::zscore)[0];
+    // MONAI sums in float32; values reach 3, and after the scaling to 0 .. 1 they are rounded once more.
+    EXPECT_LE(largest_difference(image, monai.image("zscore_all.f32")), 3e-6);
+    EXPECT_LE(largest_difference(image, monai.image("unit_range_zscore.f32")), 3e-6);
+    EXPECT_LT(test_image()[1].min().item<double>(), -0.5);  // a channel with values below, at and above 0
+    EXPECT_GT(image.slice(0, 0, 2).eq(0).logical_not().to(at::kDouble).mean().item<double>(), 0.99);
+    EXPECT_TRUE(at::equal(image[2], test_image()[2]));  // nothing but 0: no spread
+}
+
+TEST(Transforms, UnitRangeIsMonaisScaleIntensity) {
+    if (!test::has_oracle()) GTEST_SKIP() << "no Python with MONAI at VOX_PYTHON";
+    const Oracle& monai = Oracle::instance();
+    CaseInfo info = monai.info();
+    const std::array<const CaseInfo*, 1> cases{&info};
+    const at::Tensor image = normalise(test_image().unsqueeze(0), cases, Normalisation::unit_range)[0];
+    EXPECT_LE(largest_difference(image, monai.image("unit_range.f32")), 1e-6);
+    for (const int64_t channel : {0, 1, 3}) {
+        EXPECT_EQ(image[channel].min().item<double>(), 0);
+        EXPECT_EQ(image[channel].max().item<double>(), 1);
+    }
+    // Without a voxel of 0 only the others count: here as if channel 0 were 20 .. 919 throughout.
+    info.statistics[0].voxels = channel_voxels;
+    const at::Tensor full = normalise(test_image().unsqueeze(0), cases, Normalisation::unit_range)[0];
+    const auto& figures = info.statistics[0];
+    const at::Tensor expected = test_image()[0].sub(figures.minimum).div(figures.maximum - figures.minimum);
+    EXPECT_GT(figures.minimum, 0);
+    EXPECT_LE(largest_difference(full[0], expected), 1e-6);
 }
 
 TEST(Transforms, PercentileIsMonaisScaleIntensityRange) {
@@ -244,7 +282,7 @@ TEST(Transforms, AnEmptyBatchStaysEmpty) {
     EXPECT_EQ(batch.image.sizes(), (std::vector<int64_t>{0, 4, 8, 8, 8}));
 }
 
-TEST(Transforms, UnknownNormalisationIsRefused) { EXPECT_THROW(normalisation("zscore"), core::ConfigError); }
+TEST(Transforms, UnknownNormalisationIsRefused) { EXPECT_THROW(normalisation("zscores"), core::ConfigError); }
 
 }  // namespace
 }  // namespace vox::data

@@ -1,8 +1,9 @@
 """What MONAI makes of an image: oracle of tests/data/transforms_test.cpp.
 
 transforms.py FOLDER reads request.json and image.f32 there and writes the results beside them, raw:
-    statistics.f64  [C,4]  mean, population standard deviation, 1st and 99th percentile of the non-zero voxels
+    statistics.f64  [C,7]  of the non-zero voxels: mean, population standard deviation, 1st and 99th percentile, minimum, maximum, count
     zscore.f32, percentile.f32, augmented.f32  [C,D,H,W]
+    zscore_all.f32, unit_range.f32, unit_range_zscore.f32  [C,D,H,W]  of all voxels
     starts.i64      [N,3]  where a crop centred at each requested voxel begins
     pads.i64        [M,3]  how many voxels SpatialPad puts before each requested volume
 """
@@ -29,16 +30,17 @@ def statistics(image):
     for channel in image.astype(np.float64):
         voxels = channel[channel != 0]
         if voxels.size == 0:
-            rows.append([0.0] * 4)
+            rows.append([0.0] * 7)
         else:
-            rows.append([voxels.mean(), voxels.std(), *np.percentile(voxels, [1, 99])])
+            percentiles = np.percentile(voxels, [1, 99])
+            rows.append([voxels.mean(), voxels.std(), *percentiles, voxels.min(), voxels.max(), voxels.size])
     return np.array(rows)
 
 
 def percentile(image, rows):
     """Channels whose percentiles are equal are left out: MONAI only shifts those, without clipping."""
     out = []
-    for channel, (_, _, low, high) in zip(image, rows):
+    for channel, (_, _, low, high, *_) in zip(image, rows):
         usable = high > low
         out.append(ScaleIntensityRange(low, high, -1.0, 1.0, clip=True)(channel) if usable else np.zeros_like(channel))
     return np.stack(out)
@@ -68,9 +70,14 @@ def main(folder):
     image = np.fromfile(folder / "image.f32", np.float32).reshape(request["shape"])
     rows = statistics(image)
     zscore = NormalizeIntensity(nonzero=True, channel_wise=True)(image.copy())
+    unit_range = ScaleIntensity(minv=0.0, maxv=1.0, channel_wise=True)(image.copy())
+    zscore_all = NormalizeIntensity(channel_wise=True)
     results = {
         "statistics.f64": rows,
         "zscore.f32": np.asarray(zscore),
+        "zscore_all.f32": np.asarray(zscore_all(image.copy())),
+        "unit_range.f32": np.asarray(unit_range).copy(),
+        "unit_range_zscore.f32": np.asarray(zscore_all(unit_range)),
         "percentile.f32": percentile(image, rows),
         "augmented.f32": np.asarray(augmented(image.copy(), request)),
         "starts.i64": np.array([crop_start(voxel, request) for voxel in request["voxels"]]),
