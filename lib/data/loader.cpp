@@ -118,7 +118,8 @@ Batch Loader::State::next_batch() {
     counters.batch_bytes += static_cast<int64_t>(read.image.nbytes() + read.label.nbytes());
     batch.image = normalise(read.image.to(dtype), cases, method);
     batch.label = std::move(read.label);
-    augment(batch, augmentation);
+    flip(batch, augmentation);
+    scale_and_shift(batch, augmentation);
     return batch;
 }
 

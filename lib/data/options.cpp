@@ -1,6 +1,7 @@
 #include "data/options.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -45,6 +46,9 @@ void check_augmentation(const Options& options, const config::Section& section) 
     section.require(options.intensity_scale >= 0 && options.intensity_scale < 1,
                     concat("intensity_scale: ", options.intensity_scale, " is not within 0 .. 1 (1 excluded)"));
     section.require(options.intensity_shift >= 0, "intensity_shift must not be negative");
+    for (const auto& [key, value] : {std::pair("intensity_scale_probability", options.intensity_scale_probability),
+                                     std::pair("intensity_shift_probability", options.intensity_shift_probability)})
+        section.require(value >= 0 && value <= 1, concat(key, ": ", value, " is not within 0 .. 1"));
 }
 
 void check_reading(const Options& options, const config::Section& section) {
@@ -74,6 +78,8 @@ void Options::read(config::Section& section) {
     section.value("flip_axes", flip_axes, "axes that may be flipped: 0 D, 1 H, 2 W");
     section.value("intensity_scale", intensity_scale, "x * (1 + u), u uniform within +- this, one u a crop; 0: off");
     section.value("intensity_shift", intensity_shift, "x + u, u uniform within +- this, one u a crop; 0: off");
+    section.value("intensity_scale_probability", intensity_scale_probability, "chance of intensity_scale, 0 .. 1");
+    section.value("intensity_shift_probability", intensity_shift_probability, "chance of intensity_shift, 0 .. 1");
     section.value("threads", threads, "reading threads a rank");
     section.value("prefetch_mb", prefetch_mb, "memory a rank for crops read ahead, MiB (one micro-batch always fits)");
     section.value("cache_mb", cache_mb, "memory a rank for decoded chunks, MiB; 0: none");
@@ -84,7 +90,10 @@ void Options::read(config::Section& section) {
     check_reading(*this, section);
 }
 
-Augmentation Options::augmentation() const { return {flip_probability, flip_axes, intensity_scale, intensity_shift}; }
+Augmentation Options::augmentation() const {
+    return {flip_probability,           flip_axes, intensity_scale, intensity_shift, intensity_scale_probability,
+            intensity_shift_probability};
+}
 
 SamplerOptions Options::sampler(int64_t global_micro_batch) const {
     return {samples_per_case, global_micro_batch, drop_last, static_cast<uint64_t>(seed)};

@@ -24,6 +24,8 @@ struct Options {
     std::vector<int64_t> flip_axes{0, 1, 2};  // 0 D, 1 H, 2 W
     double intensity_scale = 0.1;
     double intensity_shift = 0.1;
+    double intensity_scale_probability = 1;
+    double intensity_shift_probability = 1;
     int64_t threads = 2;
     int64_t prefetch_mb = 512;
     int64_t cache_mb = 1024;

@@ -85,8 +85,9 @@ at::Tensor over_all_voxels(const at::Tensor& image, std::span<const CaseInfo* co
     return image.sub(centre).div_(spread);
 }
 
-/// Uniform in [-range, range).
-double symmetric(double range, const ops::RandomKey& key, ops::Purpose purpose) {
+/// Uniform in [-range, range); 0 for the items that `probability` leaves out.
+double symmetric(double range, double probability, const ops::RandomKey& key, ops::Purpose purpose) {
+    if (ops::random_uniform(key, purpose, 0, 1) >= probability) return 0;
     return range * (2 * ops::random_uniform(key, purpose, 0, 0) - 1);
 }
 
@@ -96,6 +97,11 @@ void flip_item(const at::Tensor& tensor, int64_t first_axis, const std::array<bo
         if (flip[axis]) axes.push_back(first_axis + static_cast<int64_t>(axis));
     }
     if (!axes.empty()) tensor.copy_(at::flip(tensor, axes));
+}
+
+int64_t items_with_keys(const Batch& batch) {
+    core::check(batch.size() == static_cast<int64_t>(batch.keys.size()), "augment: a batch needs one key an item");
+    return batch.size();
 }
 
 }  // namespace
@@ -126,20 +132,28 @@ AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::
             ops::random_uniform(key, ops::Purpose::flip, 0, static_cast<uint32_t>(axis)) <
             augmentation.flip_probability;
     }
-    draw.scale = symmetric(augmentation.intensity_scale, key, ops::Purpose::intensity_scale);
-    draw.shift = symmetric(augmentation.intensity_shift, key, ops::Purpose::intensity_shift);
+    draw.scale = symmetric(augmentation.intensity_scale, augmentation.intensity_scale_probability, key,
+                           ops::Purpose::intensity_scale);
+    draw.shift = symmetric(augmentation.intensity_shift, augmentation.intensity_shift_probability, key,
+                           ops::Purpose::intensity_shift);
     return draw;
 }
 
-void augment(Batch& batch, const Augmentation& augmentation) {
-    const int64_t items = batch.size();
-    core::check(items == static_cast<int64_t>(batch.keys.size()), "augment: a batch needs one key an item");
-    if (items == 0) return;
-    std::vector<double> factors, offsets;
+void flip(Batch& batch, const Augmentation& augmentation) {
+    const int64_t items = items_with_keys(batch);
     for (int64_t item = 0; item < items; ++item) {
         const AugmentationDraw draw = draw_augmentation(augmentation, batch.keys[static_cast<size_t>(item)]);
         flip_item(batch.image.select(0, item), 1, draw.flip);
         if (batch.label.defined()) flip_item(batch.label.select(0, item), 0, draw.flip);
+    }
+}
+
+void scale_and_shift(Batch& batch, const Augmentation& augmentation) {
+    const int64_t items = items_with_keys(batch);
+    if (items == 0) return;
+    std::vector<double> factors, offsets;
+    for (const ops::RandomKey& key : batch.keys) {
+        const AugmentationDraw draw = draw_augmentation(augmentation, key);
         factors.push_back(1 + draw.scale);
         offsets.push_back(draw.shift);
     }

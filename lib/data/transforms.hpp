@@ -38,6 +38,8 @@ struct Augmentation {
     std::vector<int64_t> flip_axes;  // 0 D, 1 H, 2 W; each is flipped or not by itself
     double intensity_scale = 0;  // x * (1 + u), u uniform in [-scale, scale), one an item
     double intensity_shift = 0;  // x + u, u uniform in [-shift, shift), one an item
+    double intensity_scale_probability = 1;
+    double intensity_shift_probability = 1;
 };
 
 /// What one item gets.
@@ -48,7 +50,10 @@ struct AugmentationDraw {
 };
 AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::RandomKey& key);
 
-/// Flips image and label and scales and shifts the image, item by item as `draw_augmentation(batch.keys[b])` says.
-void augment(Batch& batch, const Augmentation& augmentation);
+/// Flips image and label in place, item by item as `draw_augmentation(batch.keys[b])` says.  The loader calls it.
+void flip(Batch& batch, const Augmentation& augmentation);
+
+/// Scales and shifts the image in place, the same way.  The loader calls it.
+void scale_and_shift(Batch& batch, const Augmentation& augmentation);
 
 }  // namespace vox::data

@@ -115,6 +115,11 @@ private:
     test::TemporaryFolder folder_;
 };
 
+void augment(Batch& batch, const Augmentation& augmentation) {
+    flip(batch, augmentation);
+    scale_and_shift(batch, augmentation);
+}
+
 double largest_difference(const at::Tensor& a, const at::Tensor& b) { return a.sub(b).abs().max().item<double>(); }
 
 TEST(Transforms, ZscoreIsMonaisNormalizeIntensity) {
@@ -272,6 +277,27 @@ TEST(Transforms, DrawsHaveTheirProbabilitiesAndRanges) {
     EXPECT_LE(scale_max, 0.2);
     EXPECT_GT(shift_max, 2.99);
     EXPECT_LE(shift_max, 3.0);
+}
+
+TEST(Transforms, ScaleAndShiftHaveProbabilitiesOfTheirOwn) {
+    const Augmentation always{0, {}, 0.2, 3.0}, sometimes{0, {}, 0.2, 3.0, 0.25, 0.5};
+    int scales = 0, shifts = 0, both = 0;
+    constexpr int n = 10000;
+    for (uint32_t i = 0; i < n; ++i) {
+        const ops::RandomKey key{1, 0, i, 0};
+        const AugmentationDraw draw = draw_augmentation(sometimes, key), full = draw_augmentation(always, key);
+        EXPECT_NE(full.scale, 0);
+        EXPECT_NE(full.shift, 0);
+        // What is drawn is what is drawn without a probability.
+        EXPECT_TRUE(draw.scale == 0 || draw.scale == full.scale);
+        EXPECT_TRUE(draw.shift == 0 || draw.shift == full.shift);
+        scales += draw.scale != 0;
+        shifts += draw.shift != 0;
+        both += draw.scale != 0 && draw.shift != 0;
+    }
+    EXPECT_NEAR(scales, 2500, 5 * 43.3);  // binomial
+    EXPECT_NEAR(shifts, 5000, 5 * 50);
+    EXPECT_NEAR(both, 1250, 5 * 33.1);
 }
 
 TEST(Transforms, AnEmptyBatchStaysEmpty) {
