@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/augment_intensity.hpp"
 #include "data/crop.hpp"
 #include "data/device_copy.hpp"
 #include "data/prefetcher.hpp"
@@ -62,6 +63,7 @@ struct Loader::State {
           foreground_ratio(settings.foreground_ratio),
           method(normalisation(settings.normalisation)),
           augmentation(settings.augmentation()),
+          intensity(settings.intensity),
           dtype(image_type),
           channels(common_channels(data, data.split("train"))),
           sampler(data.split("train"), settings.sampler(global_micro_batch)),
@@ -79,6 +81,7 @@ struct Loader::State {
     double foreground_ratio;
     Normalisation method;
     Augmentation augmentation;
+    IntensityOptions intensity;
     at::ScalarType dtype;
     int64_t channels;
     EpochSampler sampler;
@@ -118,8 +121,9 @@ Batch Loader::State::next_batch() {
     counters.batch_bytes += static_cast<int64_t>(read.image.nbytes() + read.label.nbytes());
     batch.image = normalise(read.image.to(dtype), cases, method);
     batch.label = std::move(read.label);
+    augment_intensity_before(batch, intensity);
     flip(batch, augmentation);
-    scale_and_shift(batch, augmentation);
+    augment_intensity_after(batch, intensity, augmentation);
     return batch;
 }
 

@@ -88,6 +88,8 @@ void Options::read(config::Section& section) {
     check_crop(*this, section);
     check_augmentation(*this, section);
     check_reading(*this, section);
+    config::Section nested = section.section("intensity", "transforms of intensities, off until their chance is set");
+    intensity.read(nested);
 }
 
 Augmentation Options::augmentation() const {

@@ -8,6 +8,7 @@
 #include "config/section.hpp"
 #include "core/geometry.hpp"
 #include "data/epoch_sampler.hpp"
+#include "data/intensity_options.hpp"
 #include "data/transforms.hpp"
 
 namespace vox::data {
@@ -26,6 +27,7 @@ struct Options {
     double intensity_shift = 0.1;
     double intensity_scale_probability = 1;
     double intensity_shift_probability = 1;
+    IntensityOptions intensity;  // section `data.intensity`
     int64_t threads = 2;
     int64_t prefetch_mb = 512;
     int64_t cache_mb = 1024;

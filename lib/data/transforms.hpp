@@ -1,6 +1,6 @@
 #pragma once
-// Intensity normalisation and augmentation: the same tensor code on CPU and GPU.  What an item gets is a pure function of its
-// key.  Order: normalise, flip, scale, shift.
+// Intensity normalisation, flips, scale and shift: the same tensor code on CPU and GPU.  What an item gets is a pure function of
+// its key.  The order of all transforms is in augment_intensity.hpp.
 
 #include <ATen/core/Tensor.h>
 
@@ -53,7 +53,7 @@ AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::
 /// Flips image and label in place, item by item as `draw_augmentation(batch.keys[b])` says.  The loader calls it.
 void flip(Batch& batch, const Augmentation& augmentation);
 
-/// Scales and shifts the image in place, the same way.  The loader calls it.
+/// Scales and shifts the image in place, the same way.  `augment_intensity_after` calls it.
 void scale_and_shift(Batch& batch, const Augmentation& augmentation);
 
 }  // namespace vox::data

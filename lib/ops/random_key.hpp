@@ -21,6 +21,12 @@ enum class Purpose : uint32_t {
     phantom = 8,
     noise = 9,
     test_values = 10,
+    bias_field = 11,
+    gaussian_smooth = 12,
+    gibbs_noise = 13,
+    gaussian_noise = 14,
+    sharpen = 15,
+    contrast = 16,
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops

@@ -163,6 +163,39 @@ TEST(Loader, NumbersDoNotDependOnThreadsCacheOrWorldSize) {
     }
 }
 
+TEST(Loader, TransformsOfIntensitiesChangeImagesAndDoNotDependOnWorldSize) {
+    const Joined plain(global_sequence(test_options(), 1, 2));
+    Options options = test_options();
+    IntensityOptions& on = options.intensity;
+    on.bias_field_probability = on.gaussian_smooth_probability = on.gibbs_noise_probability = 1;
+    on.gaussian_noise_probability = on.sharpen_probability = on.contrast_probability = 1;
+    const Joined all(global_sequence(options, 1, 2));
+    EXPECT_EQ(all.case_ids, plain.case_ids);
+    EXPECT_TRUE(at::equal(all.label, plain.label));
+    EXPECT_TRUE(all.image.isfinite().all().item<bool>());
+    for (int64_t item = 0; item < all.image.size(0); ++item) {
+        EXPECT_GT(all.image[item].sub(plain.image[item]).abs().mean().item<double>(), 0.1) << item;
+    }
+    for (const int world_size : {2, 3, 5}) Joined(global_sequence(options, world_size, 2)).expect_same(all);
+}
+
+TEST(Loader, SmoothingComesBeforeFlipsAndNoiseAfterThem) {
+    Options options = test_options();
+    options.intensity_scale = options.intensity_shift = 0;
+    options.flip_probability = 1;
+    Options unflipped = options;
+    unflipped.flip_probability = 0;
+    const std::vector<int64_t> axes{2, 3, 4};
+    const auto image = [&](Options one, double IntensityOptions::* chance) {
+        one.intensity.*chance = 1;
+        return Joined(global_sequence(one, 1, 1)).image;
+    };
+    const auto bias = &IntensityOptions::bias_field_probability;
+    EXPECT_TRUE(at::equal(image(options, bias), image(unflipped, bias).flip(axes)));
+    const auto noise = &IntensityOptions::gaussian_noise_probability;
+    EXPECT_FALSE(at::equal(image(options, noise), image(unflipped, noise).flip(axes)));
+}
+
 TEST(Loader, SeekInsideAnEpochGivesTheFollowingBatchesAtAnotherWorldSize) {
     const ShardReader reader(shards());
     Loader first = loader(reader, test_options());

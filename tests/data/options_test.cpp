@@ -101,5 +101,34 @@ TEST(DataOptions, RefusesWhatCannotWork) {
     EXPECT_THAT(refusal("crop_sise: [8, 8, 8]"), HasSubstr("crop_size"));
 }
 
+TEST(DataOptions, RangesOfIntensitiesArriveAndRefuseWhatCannotWork) {
+    const auto refused = [](const std::string& yaml) { return refusal("intensity: {" + yaml + "}"); };
+    EXPECT_EQ(read("intensity: {gibbs_noise_alpha: [0, 0.25]}").intensity.gibbs_noise_alpha,
+              (std::vector<double>{0, 0.25}));
+    EXPECT_EQ(read("intensity_shift_probability: 0.5").augmentation().intensity_shift_probability, 0.5);
+    EXPECT_EQ(read("intensity_scale_probability: 0.5").augmentation().intensity_scale_probability, 0.5);
+    EXPECT_THAT(refusal("intensity_scale_probability: 1.5"), HasSubstr("data: intensity_scale_probability: 1.5"));
+    for (const char* name : {"bias_field", "gaussian_smooth", "gibbs_noise", "gaussian_noise", "sharpen", "contrast"}) {
+        const std::string key = std::string(name) + "_probability";
+        EXPECT_THAT(refused(key + ": 1.5"), HasSubstr("data.intensity: " + key + ": 1.5 is not within 0 .. 1"));
+        EXPECT_THAT(refused(key + ": -0.5"), HasSubstr(key));
+        EXPECT_EQ(refused(key + ": 1"), "accepted");
+    }
+    EXPECT_THAT(refused("bias_field_degree: 0"), HasSubstr("bias_field_degree: 0"));
+    EXPECT_THAT(refused("bias_field_coefficients: [0, .inf]"), HasSubstr("bias_field_coefficients"));
+    EXPECT_THAT(refused("bias_field_coefficients: [0.2, 0.1]"), HasSubstr("[low, high]"));
+    EXPECT_THAT(refused("gaussian_smooth_sigma: [0, 1]"), HasSubstr("must be above 0"));
+    EXPECT_THAT(refused("gaussian_smooth_sigma: [2, 1]"), HasSubstr("[low, high]"));
+    EXPECT_THAT(refused("gaussian_smooth_sigma: [1]"), HasSubstr("two numbers"));
+    EXPECT_THAT(refused("gibbs_noise_alpha: [0.5, 1.5]"), HasSubstr("is not within 0 .. 1"));
+    EXPECT_THAT(refused("gaussian_noise_mean: .nan"), HasSubstr("gaussian_noise_mean"));
+    EXPECT_THAT(refused("gaussian_noise_std: -1"), HasSubstr("gaussian_noise_std: -1"));
+    EXPECT_THAT(refused("sharpen_sigma1: [-1, 1]"), HasSubstr("must not be below 0"));
+    EXPECT_THAT(refused("sharpen_sigma2: 0.75"), HasSubstr("no more than the least sharpen_sigma1, 0.5"));
+    EXPECT_THAT(refused("sharpen_alpha: [-1, 1]"), HasSubstr("must not be below 0"));
+    EXPECT_THAT(refused("contrast_gamma: [0, 2]"), HasSubstr("must be above 0"));
+    EXPECT_THAT(refused("contrast_gama: [1, 2]"), HasSubstr("contrast_gamma"));
+}
+
 }  // namespace
 }  // namespace vox::data
