@@ -145,9 +145,7 @@ std::string legend(const Preview& preview) {
     return core::join(entries, "|");
 }
 
-}  // namespace
-
-Image draw_preview(const Preview& preview) {
+Image draw_views(const Preview& preview, std::span<const View> views) {
     check_sizes(preview);
     const Index3 pixels = pixels_along(preview);
     const auto centre = preview.centre.value_or(Index3{preview.size[0] / 2, preview.size[1] / 2, preview.size[2] / 2});
@@ -155,12 +153,15 @@ Image draw_preview(const Preview& preview) {
         core::check(centre[axis] >= 0 && centre[axis] < preview.size[axis],
                     "a preview's centre lies outside the volume");
     }
-    const int64_t column = std::max(pixels[1], pixels[2]);  // the sagittal row shows H across, the others W
-
     Image image;
     image.channels = 3;
+    int64_t column = 0;  // the widest row's; the others are centred
+    image.height = -kGap;
+    for (const View& view : views) {
+        column = std::max(column, pixels[view.right]);
+        image.height += pixels[view.down] + kGap;
+    }
     image.width = static_cast<int64_t>(preview.panels.size()) * (column + kGap) - kGap;
-    image.height = pixels[1] + 2 * pixels[0] + 2 * kGap;
     image.pixels.assign(static_cast<size_t>(image.width * image.height * 3), 0);
     image.texts = {{"panels", titles(preview)}};
     if (!preview.label_names.empty()) image.texts.emplace_back("legend", legend(preview));
@@ -168,7 +169,7 @@ Image draw_preview(const Preview& preview) {
     for (size_t i = 0; i < preview.panels.size(); ++i) {
         const Window window = window_of(preview.panels[i].grey);
         int64_t top = 0;
-        for (const auto& view : kViews) {
+        for (const View& view : views) {
             const Sampler sampler{preview.size, centre, view, pixels[view.down], pixels[view.right]};
             const int64_t left = static_cast<int64_t>(i) * (column + kGap) + (column - sampler.width) / 2;
             draw(image, top, left, sampler, preview.panels[i], window);
@@ -176,6 +177,25 @@ Image draw_preview(const Preview& preview) {
         }
     }
     return image;
+}
+
+}  // namespace
+
+Image draw_preview(const Preview& preview) { return draw_views(preview, kViews); }
+
+Image draw_axial(const Preview& preview) { return draw_views(preview, std::span(kViews).first<1>()); }
+
+Image stack(std::span<const Image> pictures) {
+    core::check(!pictures.empty(), "there is no picture to put below another");
+    Image all = pictures.front();
+    for (const Image& next : pictures.subspan(1)) {
+        core::check(next.width == all.width && next.channels == all.channels,
+                    "pictures that are put below one another need the same width and channels");
+        all.pixels.resize(all.pixels.size() + static_cast<size_t>(kGap * all.width * all.channels), 0);
+        all.pixels.insert(all.pixels.end(), next.pixels.begin(), next.pixels.end());
+        all.height += kGap + next.height;
+    }
+    return all;
 }
 
 Index3 most_labelled_slices(std::span<const uint8_t> labels, const Index3& size) {

@@ -32,6 +32,13 @@ struct Preview {
 /// ("panels", "legend").  Throws InternalError where a span does not fit the size.  Any thread.
 Image draw_preview(const Preview& preview);
 
+/// The axial row of it alone.
+Image draw_axial(const Preview& preview);
+
+/// Pictures of the same width and channels one below the other, with the gap that is between panels; the texts of the first.
+/// Throws InternalError for none, or for different widths or channels.
+Image stack(std::span<const Image> pictures);
+
 /// In each direction the slice with the most labelled voxels; the middle where there is none.  labels [D,H,W].
 core::Index3 most_labelled_slices(std::span<const uint8_t> labels, const core::Index3& size);
 

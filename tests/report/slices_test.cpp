@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace vox::report {
@@ -61,6 +63,32 @@ TEST(Slices, ShowThePatientsRightOnTheLeftAndFrontAndTopUpwards) {
     EXPECT_FALSE(bright(coronal + 6 * kZoom - 1, 0));
     EXPECT_TRUE(bright(sagittal, sagittal_left));
     EXPECT_FALSE(bright(sagittal, sagittal_left + 8 * kZoom - 1));
+}
+
+TEST(Slices, TheAxialRowAloneIsTheFirstOfThree) {
+    Volume volume;
+    for (size_t i = 0; i < volume.grey.size(); ++i) volume.grey[i] = static_cast<float>(i % 97);
+    for (int64_t w = 2; w < 8; ++w) volume.labels[flat({2, 3, w})] = 1;
+    Preview preview = preview_of(volume, {{"a", volume.grey, {}}, {"b", volume.grey, volume.labels}});
+    preview.centre = {2, 3, 4};
+    const Image all = draw_preview(preview), axial = draw_axial(preview);
+    EXPECT_EQ(axial.width, all.width);  // W is longer than H here, so that columns are as wide
+    EXPECT_EQ(axial.height, 8 * kZoom);
+    EXPECT_EQ(axial.texts, all.texts);
+    EXPECT_TRUE(std::equal(axial.pixels.begin(), axial.pixels.end(), all.pixels.begin()));
+}
+
+TEST(Slices, PicturesStackWithAGapAndTheTextsOfTheFirst) {
+    const Image a{1, 3, 1, {1, 2, 3}, {{"key", "a"}}}, b{2, 3, 1, {4, 5, 6, 7, 8, 9}, {{"key", "b"}}};
+    const std::vector<Image> pictures{a, b};
+    const Image all = stack(pictures);
+    EXPECT_EQ(all.height, 3 + kGap);
+    EXPECT_EQ(all.width, 3);
+    EXPECT_EQ(all.pixels, (std::vector<uint8_t>{1, 2, 3, 0, 0, 0, 0, 0, 0, 4, 5, 6, 7, 8, 9}));
+    EXPECT_EQ(all.texts, a.texts);
+    const std::vector<Image> uneven{a, {1, 2, 1, {1, 2}, {}}};
+    EXPECT_THROW(stack(uneven), core::InternalError);
+    EXPECT_THROW(stack({}), core::InternalError);
 }
 
 TEST(Slices, PaintLabelsOverTheGreyWithAFullEdgeAndAFaintInside) {
