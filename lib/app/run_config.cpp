@@ -24,6 +24,9 @@ std::optional<std::string> one_of(const Arguments& arguments, const char* name, 
     return std::nullopt;
 }
 
+/// A switch that is given; not every program has every one.
+bool is_on(const Arguments& arguments, const char* name) { return arguments.count(name) && arguments[name].as<bool>(); }
+
 /// The same configuration without the foreign names: what a run writes down.
 RunConfig in_own_words(const RunConfig& config, const std::set<std::string>& foreign) {
     config::Document document;
@@ -49,14 +52,20 @@ void RunConfig::read(config::Document& document) {
     keys = document.keys();
 }
 
-options::options_description training_options() {
+options::options_description configuration_options() {
     options::options_description table("Options");
     auto add = table.add_options();
     add("config", options::value<std::string>(), "configuration file (.yaml or .json)");
     add("data", options::value<std::string>(), "folder of shards that convert_dataset wrote");
-    add("run", options::value<std::string>(), "folder that the run writes into, and goes on from");
     add("set", options::value<std::vector<std::string>>()->composing(),
         "key=value: overrides one key, may be repeated");
+    return table;
+}
+
+options::options_description training_options() {
+    options::options_description table = configuration_options();
+    auto add = table.add_options();
+    add("run", options::value<std::string>(), "folder that the run writes into, and goes on from");
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
     add("resume_from", options::value<std::string>(), "another name of --resume");
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
@@ -72,7 +81,7 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
     auto document = arguments.count("config") ? config::Document::load(arguments["config"].as<std::string>())
                                               : config::Document::parse(default_yaml, default_name);
     document.set_from_environment(kNoKeys);
-    if (arguments["debug"].as<bool>()) {
+    if (is_on(arguments, "debug")) {
         for (const char* one : {"train.steps=10", "train.epochs=0", "train.log_every=1", "train.replica_check_every=1"})
             document.set(one);
         core::log::set_level(core::log::Level::debug);
@@ -86,7 +95,7 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
     if (!foreign.empty()) config = in_own_words(config, foreign);
     if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
     if (const auto run = one_of(arguments, "run", "checkpoint_dir")) config.run = *run;
-    config.dry_run = arguments["dry-run"].as<bool>();
+    config.dry_run = is_on(arguments, "dry-run");
     return config;
 }
 

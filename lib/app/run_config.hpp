@@ -29,10 +29,14 @@ struct RunConfig {
     void read(config::Document& document);
 };
 
-/// The command line of the training programs.
+/// --config, --data and --set: the command line of every program that reads a configuration.
+boost::program_options::options_description configuration_options();
+
+/// The command line of the training programs: those, and what a run needs.
 boost::program_options::options_description training_options();
 
-/// Defaults < --config (or `default_yaml`) < environment VOX_* < --set, --resume, --debug.  Throws ConfigError, DataError.
+/// Defaults < --config (or `default_yaml`) < environment VOX_* < --set, --resume, --debug.  `arguments` are those of
+/// `configuration_options`, with or without the others of `training_options`.  Throws ConfigError, DataError.
 RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml, const std::string& default_name);
 
 /// "| `train.steps` | 0 | a whole number | ... |" for each key: the table of what may be configured.
