@@ -179,7 +179,7 @@ TEST(Loader, TransformsOfIntensitiesChangeImagesAndDoNotDependOnWorldSize) {
     for (const int world_size : {2, 3, 5}) Joined(global_sequence(options, world_size, 2)).expect_same(all);
 }
 
-TEST(Loader, SmoothingComesBeforeFlipsAndNoiseAfterThem) {
+TEST(Loader, WhatTheScannerDoesComesBeforeFlipsAndNoiseAfterThem) {
     Options options = test_options();
     options.intensity_scale = options.intensity_shift = 0;
     options.flip_probability = 1;
@@ -190,8 +190,13 @@ TEST(Loader, SmoothingComesBeforeFlipsAndNoiseAfterThem) {
         one.intensity.*chance = 1;
         return Joined(global_sequence(one, 1, 1)).image;
     };
-    const auto bias = &IntensityOptions::bias_field_probability;
-    EXPECT_TRUE(at::equal(image(options, bias), image(unflipped, bias).flip(axes)));
+    // Each transform of the first group is there, and what it makes moves with the voxels; noise does not.
+    const at::Tensor plain = Joined(global_sequence(options, 1, 1)).image;
+    for (const auto chance : {&IntensityOptions::bias_field_probability, &IntensityOptions::gaussian_smooth_probability,
+                              &IntensityOptions::gibbs_noise_probability}) {
+        EXPECT_TRUE(at::equal(image(options, chance), image(unflipped, chance).flip(axes)));
+        EXPECT_FALSE(at::equal(image(options, chance), plain));
+    }
     const auto noise = &IntensityOptions::gaussian_noise_probability;
     EXPECT_FALSE(at::equal(image(options, noise), image(unflipped, noise).flip(axes)));
 }

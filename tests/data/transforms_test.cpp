@@ -282,6 +282,7 @@ TEST(Transforms, DrawsHaveTheirProbabilitiesAndRanges) {
 TEST(Transforms, ScaleAndShiftHaveProbabilitiesOfTheirOwn) {
     const Augmentation always{0, {}, 0.2, 3.0}, sometimes{0, {}, 0.2, 3.0, 0.25, 0.5};
     int scales = 0, shifts = 0, both = 0;
+    double scale_sum = 0, shift_sum = 0;
     constexpr int n = 10000;
     for (uint32_t i = 0; i < n; ++i) {
         const ops::RandomKey key{1, 0, i, 0};
@@ -294,10 +295,15 @@ TEST(Transforms, ScaleAndShiftHaveProbabilitiesOfTheirOwn) {
         scales += draw.scale != 0;
         shifts += draw.shift != 0;
         both += draw.scale != 0 && draw.shift != 0;
+        scale_sum += draw.scale;
+        shift_sum += draw.shift;
     }
     EXPECT_NEAR(scales, 2500, 5 * 43.3);  // binomial
     EXPECT_NEAR(shifts, 5000, 5 * 50);
     EXPECT_NEAR(both, 1250, 5 * 33.1);
+    // Whether says nothing of how much: deviations r / sqrt(3) of a draw, / sqrt(n) of the mean of those that happen.
+    EXPECT_NEAR(scale_sum / scales, 0, 5 * 0.2 / std::sqrt(3 * 2500));
+    EXPECT_NEAR(shift_sum / shifts, 0, 5 * 3.0 / std::sqrt(3 * 5000));
 }
 
 TEST(Transforms, AnEmptyBatchStaysEmpty) {
