@@ -328,5 +328,19 @@ TEST(LoadCase, IsTheWholeVolumeNormalisedByItsOwnStatistics) {
     }
 }
 
+TEST(LoadCase, FiguresOfAllVoxelsFollowFromThoseThatAreNotZero) {
+    const ShardReader reader(shards());
+    const at::Tensor stored = load_case(reader, 1, Normalisation::none).image.to(at::kDouble);
+    const at::Tensor zscore = load_case(reader, 1, Normalisation::zscore).image.to(at::kDouble);
+    const at::Tensor unit = load_case(reader, 1, Normalisation::unit_range).image.to(at::kDouble);
+    for (int64_t c = 0; c < 2; ++c) {
+        const at::Tensor& all = stored[c];
+        ASSERT_TRUE(all.eq(0).any().item<bool>());
+        const at::Tensor expected = all.sub(all.mean()).div(all.std(/*unbiased=*/false));
+        EXPECT_LE(zscore[c].sub(expected).abs().max().item<double>(), 1e-6);
+        EXPECT_LE(unit[c].sub(all.sub(all.min()).div(all.max().sub(all.min()))).abs().max().item<double>(), 1e-6);
+    }
+}
+
 }  // namespace
 }  // namespace vox::data
