@@ -1,4 +1,4 @@
-"""Golden values of the transforms of intensities (MONAI 1.6.1).  Writes tests/golden/augment_intensity.{json,f32}.
+"""Golden values of the transforms of intensities (MONAI 1.6.1).  Writes tests/golden/intensity_transforms.{json,f32}.
 
 Each case is an image [C,D,H,W] = 4 * uniform(shape, stream) - 1.5 as float32, MONAI's transform with the parameters that the file
 lists, and its result.  Where MONAI has no deterministic class, the random one gets its draw by hand.
@@ -120,8 +120,8 @@ def main():
         result = np.asarray(TRANSFORMS[case["transform"]](image.clone(), case))
         assert result.shape == tuple(case["shape"]) and result.dtype == np.float32, (case, result.dtype)
         results.append(result)
-    write_json("augment_intensity", {"cases": CASES, "ranges": ranges()})
-    write_f32("augment_intensity", results)
+    write_json("intensity_transforms", {"cases": CASES, "ranges": ranges()})
+    write_f32("intensity_transforms", results)
 
 
 if __name__ == "__main__":
