@@ -1,6 +1,6 @@
 #pragma once
 // The augmentation of intensities of a batch, in two groups around what moves voxels.  The whole order, after normalisation:
-// bias field, smoothing, Gibbs noise; flips; noise, scale, shift, sharpening, contrast.
+// bias field, smoothing, Gibbs noise; what moves crops (augment_spatial.hpp), flips; noise, scale, shift, sharpening, contrast.
 
 #include "data/batch.hpp"
 #include "data/intensity_options.hpp"

@@ -62,4 +62,29 @@ Crop choose_crop(const core::Index3& volume, const core::Index3& size, double fo
     return crop_at(volume, size, centred_start(volume, size, voxels[below(which_voxel, voxels.size())]));
 }
 
+Crop with_margin(const Crop& crop, const core::Index3& volume, const core::Index3& size, const core::Index3& margin) {
+    Crop out;
+    for (size_t axis = 0; axis < 3; ++axis) {
+        const int64_t first = crop.box.start[axis] - crop.pad_before[axis] - margin[axis];
+        const int64_t end = std::min(first + size[axis] + 2 * margin[axis], volume[axis]);
+        out.box.start[axis] = std::max<int64_t>(first, 0);
+        out.box.size[axis] = end - out.box.start[axis];
+        out.pad_before[axis] = out.box.start[axis] - first;
+    }
+    return out;
+}
+
+core::Box inside_volume(const Crop& crop, const core::Index3& volume, const core::Index3& size,
+                        const core::Index3& margin) {
+    core::Box inside;
+    for (size_t axis = 0; axis < 3; ++axis) {
+        // Where the volume is padded, the crop begins where the padded volume does: its start is 0.
+        const int64_t first = margin[axis] - crop.box.start[axis];
+        const int64_t end = first + std::max(volume[axis], size[axis]);
+        inside.start[axis] = std::max<int64_t>(first, 0);
+        inside.size[axis] = std::min(end, size[axis] + 2 * margin[axis]) - inside.start[axis];
+    }
+    return inside;
+}
+
 }  // namespace vox::data

@@ -26,4 +26,13 @@ Crop crop_at(const core::Index3& volume, const core::Index3& size, const core::I
 Crop choose_crop(const core::Index3& volume, const core::Index3& size, double foreground_ratio,
                  std::span<const ForegroundPositions> foreground, const ops::RandomKey& key);
 
+/// The same crop with `margin` voxels more on every side, as far as the volume reaches: what is missing is padded.  Where the
+/// crop of `size` lies does not change.
+Crop with_margin(const Crop& crop, const core::Index3& volume, const core::Index3& size, const core::Index3& margin);
+
+/// Of a crop with its margin, size + 2 * margin voxels, the part that is volume: counted from the first voxel of the
+/// margin.  A volume that is smaller than the crop counts as padded to it.
+core::Box inside_volume(const Crop& crop, const core::Index3& volume, const core::Index3& size,
+                        const core::Index3& margin);
+
 }  // namespace vox::data

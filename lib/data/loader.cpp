@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/augment_intensity.hpp"
+#include "data/augment_spatial.hpp"
 #include "data/crop.hpp"
 #include "data/device_copy.hpp"
 #include "data/prefetcher.hpp"
@@ -60,26 +61,30 @@ struct Loader::State {
           at::Device device, at::ScalarType image_type)
         : reader(data),
           crop_size(settings.crop()),
+          read_size(settings.read_size()),
           foreground_ratio(settings.foreground_ratio),
           method(normalisation(settings.normalisation)),
+          spatial(settings.spatial),
           augmentation(settings.augmentation()),
           intensity(settings.intensity),
           dtype(image_type),
           channels(common_channels(data, data.split("train"))),
           sampler(data.split("train"), settings.sampler(global_micro_batch)),
           copy(device),
-          prefetcher(sampler, rank, world_size, {channels, crop_size, settings.threads, settings.prefetch_bytes()},
+          prefetcher(sampler, rank, world_size, {channels, read_size, settings.threads, settings.prefetch_bytes()},
                      copy, [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {
                          read_item(item, image, label);
                      }) {}
 
+    Crop crop_of(const Item& item) const;
     void read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const;
     Batch next_batch();
 
     const ShardReader& reader;
-    core::Index3 crop_size;
+    core::Index3 crop_size, read_size;
     double foreground_ratio;
     Normalisation method;
+    SpatialOptions spatial;
     Augmentation augmentation;
     IntensityOptions intensity;
     at::ScalarType dtype;
@@ -90,15 +95,19 @@ struct Loader::State {
     Prefetcher prefetcher;  // last: its threads use the rest
 };
 
+Crop Loader::State::crop_of(const Item& item) const {
+    return choose_crop(reader.cases()[item.case_index].size(), crop_size, foreground_ratio,
+                       reader.foreground(item.case_index), item.key);
+}
+
 void Loader::State::read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const {
     const CaseInfo& info = reader.cases()[item.case_index];
-    const Crop crop =
-        choose_crop(info.size(), crop_size, foreground_ratio, reader.foreground(item.case_index), item.key);
+    const Crop crop = with_margin(crop_of(item), info.size(), crop_size, spatial.margins());
     try {
-        read_padded(image, channels, crop, crop_size,
+        read_padded(image, channels, crop, read_size,
                     [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out); });
         if (!info.has_label) return std::fill(label.begin(), label.end(), uint8_t{0});
-        read_padded(label, 1, crop, crop_size,
+        read_padded(label, 1, crop, read_size,
                     [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out); });
     } catch (const core::DataError& error) {
         throw core::DataError(core::concat(error.what(), " (training crop of case ", info.id, ", start [",
@@ -112,8 +121,10 @@ Batch Loader::State::next_batch() {
     Prefetcher::Result read = prefetcher.take();
     Batch batch;
     std::vector<const CaseInfo*> cases;
+    std::vector<core::Box> inside;
     for (const Item& item : read.items) {
         cases.push_back(&reader.cases()[item.case_index]);
+        inside.push_back(inside_volume(crop_of(item), cases.back()->size(), crop_size, spatial.margins()));
         batch.keys.push_back(item.key);
         batch.case_ids.push_back(cases.back()->id);
     }
@@ -122,6 +133,7 @@ Batch Loader::State::next_batch() {
     batch.image = normalise(read.image.to(dtype), cases, method);
     batch.label = std::move(read.label);
     augment_intensity_before(batch, intensity);
+    if (spatial.any()) augment_spatial(batch, spatial, crop_size, inside);
     flip(batch, augmentation);
     augment_intensity_after(batch, intensity, augmentation);
     return batch;

@@ -87,9 +87,18 @@ void Options::read(config::Section& section) {
     check_batch(*this, section);
     check_crop(*this, section);
     check_augmentation(*this, section);
+    config::Section moving =
+        section.section("spatial", "how crops are moved: the middle of what is read, sampled elsewhere");
+    spatial.read(moving, crop());
     check_reading(*this, section);
     config::Section nested = section.section("intensity", "transforms of intensities, off until their chance is set");
     intensity.read(nested);
+}
+
+core::Index3 Options::read_size() const {
+    core::Index3 size = crop();
+    for (size_t axis = 0; axis < 3; ++axis) size[axis] += 2 * spatial.margin[axis];
+    return size;
 }
 
 Augmentation Options::augmentation() const {

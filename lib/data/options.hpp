@@ -9,6 +9,7 @@
 #include "core/geometry.hpp"
 #include "data/epoch_sampler.hpp"
 #include "data/intensity_options.hpp"
+#include "data/spatial_options.hpp"
 #include "data/transforms.hpp"
 
 namespace vox::data {
@@ -28,6 +29,7 @@ struct Options {
     double intensity_scale_probability = 1;
     double intensity_shift_probability = 1;
     IntensityOptions intensity;  // section `data.intensity`
+    SpatialOptions spatial;      // section `data.spatial`
     int64_t threads = 2;
     int64_t prefetch_mb = 512;
     int64_t cache_mb = 1024;
@@ -38,6 +40,8 @@ struct Options {
     void read(config::Section& section);
 
     core::Index3 crop() const { return {crop_size[0], crop_size[1], crop_size[2]}; }
+    /// What is read of a case: the crop and its margin on both sides.
+    core::Index3 read_size() const;
     Augmentation augmentation() const;
     SamplerOptions sampler(int64_t global_micro_batch) const;
     size_t cache_bytes() const { return static_cast<size_t>(cache_mb) << 20; }

@@ -27,6 +27,11 @@ enum class Purpose : uint32_t {
     gaussian_noise = 14,
     sharpen = 15,
     contrast = 16,
+    affine = 17,
+    rotate90 = 18,
+    rotate = 19,
+    elastic = 20,
+    zoom = 21,
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -70,6 +71,31 @@ TEST(Crop, SmallVolumesAreTakenWholeAndPaddedOnBothSides) {
     EXPECT_EQ(crop.box.start[2], 0);
     EXPECT_EQ(crop.box.size, (core::Index3{5, 9, 9}));
     EXPECT_EQ(crop.pad_before, (core::Index3{1, 0, 0}));  // 3 missing: 1 before, 2 after; 1 missing: after
+}
+
+TEST(Crop, AMarginAddsVoxelsAroundWithoutMovingTheCrop) {
+    const core::Index3 margin{4, 0, 7};
+    for (const core::Index3& whole : std::vector<core::Index3>{volume, {5, 30, 9}, {8, 9, 10}, {9, 40, 31}}) {
+        for (uint32_t i = 0; i < 200; ++i) {
+            const Crop crop = choose_crop(whole, size, 0.0, {}, key(i));
+            const Crop wide = with_margin(crop, whole, size, margin);
+            const core::Box inside = inside_volume(crop, whole, size, margin);
+            for (size_t axis = 0; axis < 3; ++axis) {
+                for (int64_t v = 0; v < size[axis] + 2 * margin[axis]; ++v) {
+                    // Where this voxel of the read box lies in the volume, and in the volume padded to the crop.
+                    const int64_t at = crop.box.start[axis] - crop.pad_before[axis] - margin[axis] + v;
+                    const int64_t padded = at + crop.pad_before[axis], voxel = v - wide.pad_before[axis];
+                    const bool read = voxel >= 0 && voxel < wide.box.size[axis];
+                    ASSERT_EQ(read, at >= 0 && at < whole[axis]);
+                    ASSERT_TRUE(!read || wide.box.start[axis] + voxel == at);
+                    const bool counts = v >= inside.start[axis] && v < inside.start[axis] + inside.size[axis];
+                    ASSERT_EQ(counts, padded >= 0 && padded < std::max(whole[axis], size[axis]));
+                }
+            }
+        }
+    }
+    const Crop crop = choose_crop(volume, size, 0.0, {}, key(1));
+    EXPECT_EQ(with_margin(crop, volume, size, {0, 0, 0}), crop);
 }
 
 TEST(Crop, IsAPureFunctionOfTheKey) {

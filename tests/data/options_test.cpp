@@ -81,6 +81,49 @@ TEST(DataOptions, ResolvedConfigurationCanBeReadAgain) {
     EXPECT_EQ(resolve_global_micro_batch(options, 2, 3), 2);
 }
 
+TEST(DataOptions, MovingCropsIsOffUntilItIsAskedFor) {
+    const Options options = read("");
+    EXPECT_FALSE(options.spatial.any());
+    EXPECT_EQ(options.read_size(), options.crop());
+    const Options moving = read("crop_size: [8, 16, 16], spatial: {zoom_probability: 0.5, margin: [1, 0, 3]}");
+    EXPECT_TRUE(moving.spatial.resamples());
+    EXPECT_EQ(moving.read_size(), (core::Index3{10, 16, 22}));
+    EXPECT_TRUE(read("spatial: {rotate90_probability: 0.5}").spatial.any());
+    EXPECT_FALSE(read("spatial: {rotate90_probability: 0.5}").spatial.resamples());
+}
+
+TEST(DataOptions, RefusesMovementsThatCannotWork) {
+    const auto spatial = [](const std::string& keys) { return refusal("spatial: {" + keys + "}"); };
+    for (const std::string name : {"affine", "rotate", "zoom", "elastic", "rotate90"}) {
+        EXPECT_THAT(spatial(name + "_probability: 1.1"), HasSubstr(name + "_probability: 1.1"));
+        EXPECT_THAT(spatial(name + "_probability: -0.1"), HasSubstr(name + "_probability"));
+        EXPECT_EQ(spatial(name + "_probability: 1"), "accepted");
+    }
+    for (const std::string name : {"affine", "elastic"}) {
+        EXPECT_THAT(spatial(name + "_rotate: [1, 2]"), HasSubstr(name + "_rotate: [1, 2] must be 3 numbers"));
+        EXPECT_THAT(spatial(name + "_shear: [1, 2, 3]"), HasSubstr("must be 6 numbers"));
+        EXPECT_THAT(spatial(name + "_translate: [1, 2, -3]"), HasSubstr(name + "_translate"));
+        EXPECT_THAT(spatial(name + "_scale: [0, 0, 1]"), HasSubstr("each below 1"));
+    }
+    EXPECT_THAT(spatial("rotate_range: [0.1]"), HasSubstr("rotate_range"));
+    EXPECT_THAT(spatial("zoom_min: 0"), HasSubstr("zoom_min"));
+    EXPECT_THAT(spatial("zoom_min: 1.2"), HasSubstr("zoom_min: 1.2 and zoom_max: 1.1"));
+    EXPECT_THAT(spatial("elastic_sigma: [2, 1]"), HasSubstr("elastic_sigma: [2, 1]"));
+    EXPECT_THAT(spatial("elastic_sigma: [0, 1]"), HasSubstr("elastic_sigma"));
+    EXPECT_THAT(spatial("elastic_magnitude: [1]"), HasSubstr("elastic_magnitude"));
+    EXPECT_THAT(spatial("padding: reflection"), HasSubstr("padding"));
+    EXPECT_THAT(spatial("rotate90_axes: [1, 1]"), HasSubstr("rotate90_axes"));
+    EXPECT_THAT(spatial("rotate90_axes: [1, 3]"), HasSubstr("rotate90_axes"));
+    EXPECT_THAT(spatial("margin: [1, 1]"), HasSubstr("margin"));
+    EXPECT_THAT(spatial("zoom_probability: 1, margin: [1, 1, -1]"), HasSubstr("margin"));
+    EXPECT_THAT(spatial("margin: [0, 8, 8]"), HasSubstr("no crop is moved"));
+    EXPECT_THAT(spatial("rotate90_probability: 1, margin: [0, 8, 8]"), HasSubstr("no crop is moved"));
+    const std::string flat = "crop_size: [8, 16, 24], spatial: {rotate90_probability: 0.5";
+    EXPECT_THAT(refusal(flat + "}"), HasSubstr("a plane of 16 x 24 voxels of data.crop_size"));
+    EXPECT_EQ(refusal("crop_size: [16, 24, 16], spatial: {rotate90_probability: 0.5, rotate90_axes: [2, 0]}"),
+              "accepted");
+}
+
 TEST(DataOptions, RefusesWhatCannotWork) {
     EXPECT_THAT(refusal("crop_size: [96, 96]"), HasSubstr("crop_size"));
     EXPECT_THAT(refusal("crop_size: [96, 96, 0]"), HasSubstr("crop_size"));

@@ -1,4 +1,4 @@
-// Every task: the sum over ranks of its losses and of its gradients is that of a single process.
+// Every task: the sum over ranks of its losses and of its gradients is that of a single process, crops moved in every way.
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -24,10 +24,19 @@ struct Recipe {
     std::filesystem::path (*shards)(comm::World& world, const std::filesystem::path& folder);
 };
 
+/// With every augmentation on.
 TaskConfig small_crops() {
     TaskConfig config;
     config.data.crop_size = {16, 16, 16};
     config.data.threads = 1;
+    data::SpatialOptions& spatial = config.data.spatial;
+    spatial.affine_probability = spatial.rotate_probability = spatial.zoom_probability = 0.5;
+    spatial.elastic_probability = spatial.rotate90_probability = 0.5;
+    spatial.margin = {2, 3, 4};
+    data::IntensityOptions& intensity = config.data.intensity;
+    intensity.bias_field_probability = intensity.gaussian_smooth_probability = 0.5;
+    intensity.gaussian_noise_probability = intensity.contrast_probability = 0.5;
+    intensity.gibbs_noise_probability = intensity.sharpen_probability = 0.2;  // they leave little of so small a crop
     return config;
 }
 
