@@ -67,6 +67,12 @@ class Bench(unittest.TestCase):
             self.assertEqual(phantoms["ratios"][f"shards_zstd_cold/{theirs}"]["median"],
                              rates["shards_zstd_cold"][0] / rates[theirs][0])
 
+    def test_augment(self):
+        result = self.measure("augment.py", "--size", "16", "--rounds", "2", "--crops", "2")
+        for pair, ours, monai in zip(result["ratio"]["pairs"], result["seconds"]["ours"], result["seconds"]["monai"], strict=True):
+            self.assertGreater(ours, 0)
+            self.assertEqual(pair, monai / ours)
+
     @unittest.skipIf(pathlib.Path("/dev/nvidiactl").exists(), "this machine has a GPU")
     def test_without_a_gpu_its_benchmark_says_so(self):
         done = subprocess.run([SOURCE / "tools/bench/gpu.sh"], capture_output=True, text=True)
