@@ -42,15 +42,14 @@ NamedTensors read_file(const ManifestFile& manifest, const fs::path& folder, std
     return record == nullptr ? NamedTensors{} : read_safetensors(folder / name, *record).tensors;
 }
 
-/// The checkpoint at `folder`, or nothing and a warning that says what is wrong with it.
-std::optional<Choice> try_verify(const fs::path& folder, int64_t step) {
+/// The checkpoint that was found, or nothing and a warning that says what is wrong with it.
+std::optional<Choice> try_verify(const Found& found) {
     try {
-        const Choice choice = verify(folder);
-        if (choice.step != step)
-            throw DataError(concat(folder.string(), " holds step ", choice.step, ": it was renamed"));
+        const Choice choice = verify(found.folder);
+        check_name(found, read_chosen(choice).manifest);
         return choice;
     } catch (const DataError& error) {
-        core::log::warning("skipping the checkpoint of step ", step, ": ", error.what());
+        core::log::warning("skipping the checkpoint of step ", found.step, ": ", error.what());
         return std::nullopt;
     }
 }
@@ -85,9 +84,8 @@ Choice verify(const fs::path& folder) {
 }
 
 std::optional<Choice> newest_valid(const fs::path& checkpoints) {
-    for (const int64_t step : list_steps(checkpoints)) {
-        if (auto choice = try_verify(checkpoints / folder_name(step), step)) return choice;
-    }
+    for (const auto& found : list_folders(checkpoints))
+        if (auto choice = try_verify(found)) return choice;
     return std::nullopt;
 }
 
@@ -95,19 +93,11 @@ std::optional<Choice> best_valid(const fs::path& checkpoints) {
     const auto newest = newest_valid(checkpoints);
     if (!newest) return std::nullopt;
     const std::string phase = peek(*newest).phase;
-
-    std::vector<Ranked> candidates;
-    for (const int64_t step : list_steps(checkpoints)) {
-        try {
-            const Manifest manifest = read_manifest(checkpoints / folder_name(step)).manifest;
-            candidates.push_back({step, manifest.phase, manifest.metric});
-        } catch (const DataError&) {
-            // Named by newest_valid where it matters; here it only cannot be the best.
-        }
-    }
+    auto candidates = list_ranked(checkpoints);
     while (const auto best = best_step(candidates, phase)) {
-        if (auto choice = try_verify(checkpoints / folder_name(*best), *best)) return choice;
-        std::erase_if(candidates, [&](const Ranked& item) { return item.step == *best; });
+        const auto found = std::ranges::find(candidates, *best, &Ranked::step);
+        if (auto choice = try_verify({found->step, found->folder})) return choice;
+        candidates.erase(found);
     }
     return newest;
 }
@@ -126,7 +116,7 @@ std::optional<Choice> choose(const Options& options, const fs::path& checkpoints
     if (options.resume == "none") return std::nullopt;
     if (options.resume != "auto") return find(options.resume);
     const auto choice = newest_valid(checkpoints);
-    if (!choice && !list_steps(checkpoints).empty()) {
+    if (!choice && !list_folders(checkpoints).empty()) {
         throw DataError(concat("every checkpoint in ", checkpoints.string(),
                                " is damaged (see the warnings above); to start from "
                                "step 0 all the same, say --resume none"));

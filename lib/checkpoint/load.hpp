@@ -24,7 +24,7 @@ struct State {
 
 /// One checkpoint that was found whole.
 struct Choice {
-    std::filesystem::path folder;  // ".../checkpoints/step_00001234"
+    std::filesystem::path folder;  // ".../checkpoints/step_00001234_dice=0.8312"
     int64_t step = 0;
     uint64_t digest = 0;  // XXH3-64 of its manifest.json, which holds the digests of the rest
 };

@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "checkpoint/file.hpp"
 #include "checkpoint/folders.hpp"
 #include "checkpoint/safetensors.hpp"
@@ -82,14 +84,14 @@ Store::~Store() {
 }
 
 void Store::set_aside_after(int64_t step) {
-    for (const int64_t later : list_steps(checkpoints_)) {
-        if (later <= step) break;
-        const std::string name = folder_name(later);
+    for (const auto& later : list_folders(checkpoints_)) {
+        if (later.step <= step) break;
+        const std::string name = later.folder.filename().string();
         fs::path aside = checkpoints_ / concat("superseded_", name);
         for (int copy = 2; fs::exists(aside); ++copy) aside = checkpoints_ / concat("superseded_", name, '_', copy);
         core::log::warning("this run goes on from step ", step, ": setting ", name, " aside as ",
                            aside.filename().string());
-        put_in_place(checkpoints_ / name, aside);
+        put_in_place(later.folder, aside);
     }
 }
 
@@ -126,18 +128,19 @@ SaveStats Store::stats() const {
 
 void Store::write_and_count(const State& state) noexcept {
     const core::Timer timer;
+    const std::string name = folder_name(state.manifest.step, state.manifest.metric);
     const auto failed = [&](const std::string& why) {
         core::log::warning("the checkpoint of step ", state.manifest.step, " was not saved: ", why,
                            ".  The older ones stay; the next save tries again");
         std::error_code ignored;  // frees what a full disk needs most
-        fs::remove_all(checkpoints_ / concat(unfinished_prefix, folder_name(state.manifest.step)), ignored);
+        fs::remove_all(checkpoints_ / concat(unfinished_prefix, name), ignored);
         const std::scoped_lock lock(mutex_);
         ++stats_.failed;
         ++stats_.failed_in_row;
         stats_.last_error = why;
     };
     try {
-        const uint64_t bytes = write(state);
+        const uint64_t bytes = write(state, name);
         const std::scoped_lock lock(mutex_);
         ++stats_.saved;
         stats_.failed_in_row = 0;
@@ -154,8 +157,7 @@ void Store::write_and_count(const State& state) noexcept {
     in_flight_ = false;
 }
 
-uint64_t Store::write(const State& state) {
-    const std::string name = folder_name(state.manifest.step);
+uint64_t Store::write(const State& state, const std::string& name) {
     const fs::path unfinished = checkpoints_ / concat(unfinished_prefix, name);
     fs::remove_all(unfinished);
     fs::create_directory(unfinished);
@@ -188,25 +190,20 @@ uint64_t Store::write(const State& state) {
     sync_to_disk(checkpoints_);
 
     fault_point("checkpoint:before_prune");
-    prune(state.manifest);
+    prune(state.manifest, name);
     return bytes + text.size();
 }
 
-void Store::prune(const Manifest& newest) {
+void Store::prune(const Manifest& newest, const std::string& name) {
     try {
         remove_unfinished(checkpoints_);
-        std::vector<Ranked> all;
-        for (const int64_t step : list_steps(checkpoints_)) {
-            try {
-                const Manifest manifest = read_manifest(checkpoints_ / folder_name(step)).manifest;
-                all.push_back({step, manifest.phase, manifest.metric});
-            } catch (const core::DataError&) {
-                // Damaged: takes nobody's place among the last N, and stays for the user to look at.
-            }
-        }
-        const Ranked ranked{newest.step, newest.phase, newest.metric};
-        for (const int64_t step : steps_to_remove(all, ranked, options_))
-            remove_checkpoint(checkpoints_ / folder_name(step));
+        for (const auto& found : list_folders(checkpoints_))  // the same step, saved before with another figure
+            if (found.step == newest.step && found.folder.filename() != name) remove_checkpoint(found.folder);
+        const auto all = list_ranked(checkpoints_);
+        const Ranked ranked{newest.step, newest.phase, newest.metric, checkpoints_ / name};
+        const auto doomed = steps_to_remove(all, ranked, options_);
+        for (const auto& one : all)
+            if (std::ranges::find(doomed, one.step) != doomed.end()) remove_checkpoint(one.folder);
     } catch (const fs::filesystem_error& error) {
         core::log::warning("old checkpoints could not be removed: ", error.what());  // the new one is safe
     }

@@ -95,7 +95,8 @@ TEST_F(StoreTest, KeepsTheLastTheBestAndEveryMth) {
     Store store(folder_, options);
     const std::vector<double> dice = {0.1, 0.9, 0.2, 0.3, 0.4, 0.5};
     for (size_t i = 0; i < dice.size(); ++i) store.save(with_dice(static_cast<int64_t>(i) + 1, dice[i]));
-    EXPECT_THAT(names_in(folder_), ElementsAre("step_00000002", "step_00000004", "step_00000006"));
+    EXPECT_THAT(names_in(folder_), ElementsAre("step_00000002_mean_dice=0.9000", "step_00000004_mean_dice=0.3000",
+                                               "step_00000006_mean_dice=0.5000"));
     EXPECT_EQ(best_valid(folder_)->step, 2);
     EXPECT_EQ(find(scratch_.path(), true).step, 2);
     EXPECT_EQ(find(scratch_.path(), false).step, 6);

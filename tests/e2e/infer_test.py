@@ -95,7 +95,7 @@ class Sources(support.Case):
         (self.folder / "in").mkdir()
         (self.folder / "in" / source.name).symlink_to(source)
         steps = sorted((trained() / "checkpoints").glob("step_*"))
-        self.assertEqual([step.name for step in steps], ["step_00000002", "step_00000004", "step_00000006"])
+        self.assertEqual([support.step_of(step) for step in steps], [2, 4, 6])
         self.assertIn("step_00000006", infer(self.folder / "in", self.folder / "newest"))
         validations = support.metrics(trained(), "validation")
         best = max(validations, key=lambda step: (validations[step]["dice"], step))

@@ -38,13 +38,13 @@ class NoArguments(support.Case):
         self.assertEqual(len(list((run / "data" / "nifti").iterdir())), 12)
         support.run("inspect_shards", run / "data" / "shards", "--verify")
         made = (run / "data" / "shards" / "dataset.json").read_bytes()
-        saved = int(support.newest_checkpoint(run).name[5:])
+        saved = support.step_of(support.newest_checkpoint(run))
         self.assertGreaterEqual(saved, 1)
         text = self.stop_after(saved + 1)
         self.assertNotIn("converted", text, "the brains of the first start serve the second one")
         self.assertEqual((run / "data" / "shards" / "dataset.json").read_bytes(), made)
         self.assertIn(support.newest_checkpoint(run).name[:5], text)
-        self.assertGreater(int(support.newest_checkpoint(run).name[5:]), saved)
+        self.assertGreater(support.step_of(support.newest_checkpoint(run)), saved)
 
 
 if __name__ == "__main__":

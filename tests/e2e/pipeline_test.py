@@ -43,7 +43,7 @@ class Pipeline(support.Case):
         events.Reload()
         self.assertEqual([event.step for event in events.Scalars("train/loss")], sorted(steps))
         self.assertAlmostEqual(events.Scalars("train/loss")[0].value, steps[1]["loss"], places=5)
-        self.assertEqual(support.newest_checkpoint(run).name, "step_00000012")
+        self.assertEqual(support.newest_checkpoint(run).name, f"step_00000012_dice={validations[12]['dice']:.4f}")
 
     def check_grids(self, source, predictions):
         for case in sorted(source.iterdir()):

@@ -154,6 +154,11 @@ def newest_checkpoint(run_folder):
     return max((pathlib.Path(run_folder) / "checkpoints").glob("step_*"))
 
 
+def step_of(checkpoint):
+    """400 of ".../step_00000400_dice=0.8312"."""
+    return int(checkpoint.name.split("_")[1])
+
+
 class Case(unittest.TestCase):
     """A test with a folder of its own."""
 

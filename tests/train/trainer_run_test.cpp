@@ -35,7 +35,9 @@ std::vector<nlohmann::json> lines(const std::filesystem::path& run, const std::s
 checkpoint::Manifest manifest_of(const std::filesystem::path& run, int64_t step) {
     char name[32];
     std::snprintf(name, sizeof name, "step_%08lld", static_cast<long long>(step));
-    return checkpoint::peek(checkpoint::find(run / "checkpoints" / name));
+    for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints"))
+        if (entry.path().filename().string().starts_with(name)) return checkpoint::peek(checkpoint::find(entry.path()));
+    throw std::runtime_error(std::string(name) + " is not there");
 }
 
 // ---- Validation, schedules, averages
