@@ -109,7 +109,7 @@ void Trainer::run_validation() {                                // all ranks
     last_metric_ = checkpoint::Metric{key.name, figure->second, key.higher_is_better};
     improved_ = better(*last_metric_, best_);
     if (improved_) best_ = last_metric_;
-    if (std::isfinite(figure->second)) schedule_->observe(figure->second, key.higher_is_better);
+    schedule_->observe(figure->second, key.higher_is_better);
     world_.on_root("writing the validation down", [&] {
         journal_->validation(steps_done_, result);
         journal_->resume();

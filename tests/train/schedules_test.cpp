@@ -116,6 +116,19 @@ TEST(Plateau, EqualsTorchInBothDirectionsAndOverAResume) {
     }
 }
 
+TEST(Plateau, EqualsTorchWithGapsAndNegativeFigures) {
+    for (const std::string name : {"plateau_odd", "plateau_negative"}) {
+        const auto expected = golden("schedules").at(name).get<std::vector<double>>();
+        const auto figures = golden("schedules").at(name + "_figures");
+        ASSERT_EQ(figures.size(), expected.size());
+        Schedule schedule(plateau_options(), 0.1, 100);
+        for (size_t i = 0; i < expected.size(); ++i) {
+            schedule.observe(figures[i].is_null() ? std::nan("") : figures[i].get<double>(), true);
+            EXPECT_NEAR(schedule.lr(50), expected[i], 1e-15) << name << ' ' << i;
+        }
+    }
+}
+
 TEST(Plateau, TakesANotANumberAsNoProgress) {
     Schedule schedule(plateau_options(), 0.1, 100);
     for (int i = 0; i < 3; ++i) schedule.observe(std::nan(""), true);

@@ -151,6 +151,40 @@ def plateau(mode, figures):
     return result
 
 
+NAN = float("nan")
+# Progress by less and by more than 0.01, gaps, and figures of both signs.
+ODD_FIGURES = [NAN, 0.30, 0.305, NAN, 0.309, 0.3095, 0.311, 0.32, NAN, NAN, NAN, 0.319, 0.40, 0.404, 0.4079, 0.412, -0.2, NAN, 0.5]
+NEGATIVE_FIGURES = [-1.0, -1.0, -1.0, -1.0, -1.0, -0.5, -0.6, NAN, -0.6, -0.4]
+
+
+def written(figures):
+    """JSON has no NaN."""
+    return [None if figure != figure else figure for figure in figures]
+
+
+def without_progress(mode, threshold_mode, threshold, figures):
+    """torch's own count of validations without progress after each, never started anew by a lower rate."""
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), mode=mode, patience=10**6, threshold=threshold,
+        threshold_mode=threshold_mode)
+    counts = []
+    for figure in figures:
+        schedule.step(figure)
+        counts.append(schedule.num_bad_epochs)
+    return counts
+
+
+def early_stopping():
+    cases = []
+    for mode in ("max", "min"):
+        for kind, threshold in (("abs", 0.0), ("abs", 0.01), ("rel", 0.02)):
+            figures = [figure if mode == "max" else 1 - figure for figure in ODD_FIGURES if kind == "abs" or not figure < 0]
+            cases.append({"higher_is_better": mode == "max", "mode": {"abs": "absolute", "rel": "relative"}[kind],
+                          "min_delta": threshold, "figures": written(figures),
+                          "without_progress": without_progress(mode, kind, threshold, figures)})
+    return cases
+
+
 def schedules():
     from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, PolynomialLR, SequentialLR
 
@@ -174,11 +208,16 @@ def schedules():
         "plateau_figures": figures,
         "plateau_max": plateau("max", figures),
         "plateau_min": plateau("min", [1 - figure for figure in figures]),
+        "plateau_odd_figures": written(ODD_FIGURES),
+        "plateau_odd": plateau("max", ODD_FIGURES),
+        "plateau_negative_figures": written(NEGATIVE_FIGURES),
+        "plateau_negative": plateau("max", NEGATIVE_FIGURES),
     }
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) / "train"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, values in {"optimizers": optimizers(), "schedules": schedules(), "novograd": novograd()}.items():
+    for name, values in {"optimizers": optimizers(), "schedules": schedules(), "novograd": novograd(),
+                         "early_stopping": early_stopping()}.items():
         (folder / f"{name}.json").write_text(json.dumps(values, indent=None, separators=(",", ":")) + "\n")
