@@ -28,12 +28,16 @@ void Options::read(config::Section section) {
     schedule.read(schedule_section);
     config::Section ema_section = section.section("ema", "moving average of the weights");
     ema.read(ema_section);
+    config::Section early_section = section.section("early_stopping", "when a run ends before its last step");
+    early_stopping.read(early_section);
 
     section.require((steps > 0) != (epochs > 0), "give either steps or epochs, and only one of them");
     section.require(steps >= 0 && epochs >= 0, "steps and epochs must not be negative");
     section.require(accumulation >= 1, "accumulation must be 1 or more");
     section.require(clip_norm >= 0, "clip_norm must be 0 or more");
     section.require(validate_every_epochs >= 0 && validate_every_steps >= 0, "validation intervals must be 0 or more");
+    section.require(early_stopping.patience == 0 || validate_every_epochs > 0 || validate_every_steps > 0,
+                    "early_stopping.patience counts validations: set validate_every_epochs or validate_every_steps");
     section.require(log_every >= 1, "log_every must be 1 or more");
     section.require(replica_check_every >= 0, "replica_check_every must be 0 or more");
     section.require(max_bad_steps >= 1, "max_bad_steps must be 1 or more");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/section.hpp"
+#include "train/early_stopping.hpp"
 #include "train/ema.hpp"
 #include "train/optimizers.hpp"
 #include "train/schedules.hpp"
@@ -28,6 +29,7 @@ struct Options {
     OptimizerOptions optimizer;
     ScheduleOptions schedule;
     EmaOptions ema;
+    EarlyStoppingOptions early_stopping;
 
     /// Throws ConfigError for values that cannot work or contradict each other.
     void read(config::Section section);

@@ -18,6 +18,7 @@ Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::C
       step_world_(comm::make_world_with_time_limit(world, run.timeout_s)),
       comm_(comm),
       run_(std::move(run)),
+      early_stopping_(options.early_stopping),
       precision_(resolve_precision(options.precision, comm.device())),
       scaler_(precision_) {
     total_steps_ = options_.total_steps(task_.train_data().steps_per_epoch(options_.accumulation));
@@ -30,7 +31,7 @@ Trainer::~Trainer() = default;
 core::ExitCode Trainer::run() {
     core::check(store_ != nullptr || !world_.is_root(), "run() before resume()");
     core::ExitCode code = core::ExitCode::done;
-    while (steps_done_ < total_steps_) {  // all ranks, in step
+    while (steps_done_ < total_steps_ && !early_stopping_.over()) {  // all ranks, in step
         const Phase phase = task_.phase({steps_done_, task_.train_data().position().epoch});
         if (phase.name != phase_.name) begin_phase(phase, steps_done_);
         last_metric_.reset();
@@ -40,7 +41,7 @@ core::ExitCode Trainer::run() {
         if (options_.replica_check_every > 0 && steps_done_ % options_.replica_check_every == 0)
             check_replicas(task_.model(), *step_world_, steps_done_);
         if (validation_due()) run_validation();
-        const bool last = steps_done_ == total_steps_;
+        const bool last = steps_done_ == total_steps_ || early_stopping_.over();
         if (result.stop && !last) {
             save(/*wait=*/true);
             code = core::ExitCode::stopped;
@@ -105,6 +106,7 @@ void Trainer::begin_phase(const Phase& phase, int64_t first_step) {
     ema_ =
         options_.ema.enabled ? std::make_unique<Ema>(options_.ema, checkpoint::module_state(task_.model())) : nullptr;
     best_.reset();
+    early_stopping_ = EarlyStopping(options_.early_stopping);
     train_mode();
     if (first_step > 0) core::log::info("phase '", phase.name, "' begins at step ", first_step);
 }

@@ -11,6 +11,7 @@
 #include "comm/world.hpp"
 #include "core/error.hpp"
 #include "core/timer.hpp"
+#include "train/early_stopping.hpp"
 #include "train/ema.hpp"
 #include "train/grad_reducer.hpp"
 #include "train/journal.hpp"
@@ -46,10 +47,11 @@ public:
 
     /// All ranks: goes on from this checkpoint, or starts at step 0 where there is none (from `init_from`, where given).
     /// Once, before `run`: it also opens the files that rank 0 writes.  Throws DataError where the checkpoint is not of
-    /// this model.
+    /// this model, ConfigError where early stopping has no validation case to count.
     void resume(const std::optional<checkpoint::Choice>& choice);
 
-    /// All ranks: trains to the end, or until a stop is asked for.  Returns done, or stopped (saved; start again to go on).
+    /// All ranks: trains to the end, until validations no longer get better (early_stopping), or until a stop is asked for.
+    /// Returns done, or stopped (saved; start again to go on).
     core::ExitCode run();
 
     /// One optimizer step.  All ranks.
@@ -89,6 +91,7 @@ private:
     bool save_due();
     void save(bool wait);
     checkpoint::Manifest manifest() const;
+    std::string how_it_ended() const;
     void finish();
 
     Options options_;
@@ -105,6 +108,7 @@ private:
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Schedule> schedule_;
     std::unique_ptr<Ema> ema_;
+    EarlyStopping early_stopping_;
     std::optional<checkpoint::Metric> best_;
 
     Precision precision_;

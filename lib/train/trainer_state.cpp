@@ -29,6 +29,11 @@ double number(const checkpoint::Manifest& manifest, const char* name, double oth
 }  // namespace
 
 void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
+    if (options_.early_stopping.patience > 0 && task_.validation_cases().empty())
+        throw core::ConfigError(
+            "train.early_stopping.patience counts validations, but the data set has no case to validate with: convert "
+            "it "
+            "with a validation split, or set patience to 0");
     const std::string from = choice ? choice->folder.string() : options_.init_from;
     checkpoint::State state;
     world_.together(from.empty() ? "starting" : core::concat("loading ", from), [&] {
@@ -51,6 +56,10 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
         if (!choice) return;
         load_progress(saved);
         if (same_phase) load_phase(state);
+        // A run that was over stays so, also where its last step was the last of a phase.
+        EarlyStopping counted(options_.early_stopping);
+        counted.load_state(saved.scalars);
+        if (same_phase || counted.over()) early_stopping_ = counted;
         if (world_.is_root())
             for (const auto& difference : checkpoint::differences(saved, manifest()))
                 core::log::warning("resuming with ", difference, ": results agree, but not bit for bit");
@@ -110,6 +119,7 @@ void Trainer::run_validation() {                                // all ranks
     improved_ = better(*last_metric_, best_);
     if (improved_) best_ = last_metric_;
     schedule_->observe(figure->second, key.higher_is_better);
+    early_stopping_.observe(figure->second, key.higher_is_better);
     world_.on_root("writing the validation down", [&] {
         journal_->validation(steps_done_, result);
         journal_->resume();
@@ -147,6 +157,7 @@ checkpoint::Manifest Trainer::manifest() const {
     manifest.facts = task_.facts();
     manifest.scalars = schedule_->state();
     manifest.scalars.merge(scaler_.state());
+    manifest.scalars.merge(early_stopping_.state());
     manifest.scalars["phase_start"] = static_cast<double>(phase_start_);
     manifest.scalars["skipped_steps"] = static_cast<double>(skipped_steps_);
     manifest.scalars["bad_steps_in_row"] = static_cast<double>(bad_steps_in_row_);
@@ -167,12 +178,20 @@ void Trainer::save(bool wait) {                                 // all ranks; ra
     since_save_.restart();
 }
 
+std::string Trainer::how_it_ended() const {
+    if (steps_done_ == total_steps_) return core::concat("all ", total_steps_, " steps are done");
+    if (early_stopping_.over()) return early_stopping_.reason(task_.key_metric().name);
+    return "stopped by request, and saved; start again to go on";
+}
+
 void Trainer::finish() {
     check_replicas(task_.model(), world_, steps_done_);
     const double peak = world_.max(static_cast<double>(peak_host_bytes()));
     world_.on_root("finishing the run", [&] {
         store_->wait();
-        report::Fields figures{{"steps", steps_done_}, {"skipped_steps", skipped_steps_}};
+        if (steps_done_ < total_steps_)
+            core::log::info("ended at step ", steps_done_, " of ", total_steps_, ": ", how_it_ended());
+        report::Fields figures{{"steps", steps_done_}, {"skipped_steps", skipped_steps_}, {"ended", how_it_ended()}};
         if (best_) figures.emplace_back("best/" + best_->name, best_->value);
         journal_->finish(steps_done_, figures,
                          {{"total", since_start_.seconds()},
