@@ -43,6 +43,8 @@ void RunConfig::read(config::Document& document) {
     auto root = document.root();
     task.read(root);
     train.read(root.section("train", "the optimization"));
+    auto run_section = root.section("run", "the folder that a run writes into");
+    run_options.read(run_section);
     auto checkpoint_section = root.section("checkpoint", "what is saved, and what a start goes on from");
     checkpoint.read(checkpoint_section);
     auto comm_section = root.section("comm", "how ranks exchange tensors");

@@ -8,6 +8,7 @@
 #include "app/program.hpp"
 #include "checkpoint/options.hpp"
 #include "comm/options.hpp"
+#include "report/run_choice.hpp"
 #include "tasks/task_config.hpp"
 #include "train/options.hpp"
 
@@ -18,6 +19,7 @@ struct RunConfig {
     train::Options train;
     checkpoint::Options checkpoint;
     comm::Options comm;
+    report::RunOptions run_options;
 
     std::filesystem::path shards;  // --data
     std::filesystem::path run;     // --run

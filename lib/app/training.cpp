@@ -33,6 +33,18 @@ void print_arithmetic(const train::RunRecord& record, const RunConfig& config, c
                     ", ", record.threads_per_rank, " threads a rank");
 }
 
+/// Rank 0.  The folder that this run takes.
+std::filesystem::path take_run_folder(OpenRun& open, const RunConfig& config) {
+    const auto job = report::Job::from_environment();
+    const auto root = report::choose_run_folder(config.run, config.run_options, job);
+    open.folder = std::make_unique<report::RunFolder>(root, job.name);
+    core::log::open_file(open.folder->paths().log());
+    if (config.run_options.if_exists != "use")
+        core::log::info("this run's folder is ", root.string(), "; '--run ", root.string(),
+                        " --set run.if_exists=use' goes on in it");
+    return root;
+}
+
 }  // namespace
 
 OpenRun open_run(comm::World& world, const RunConfig& config) {
@@ -41,23 +53,24 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
     if (config.run.empty() && !config.dry_run)
         throw core::UsageError("--run is missing: the folder that the run writes into");
     OpenRun open;
-    open.record.paths.root = config.run;
     open.record.resolved_config = config.resolved_yaml;
     open.record.program = program_version();
     open.record.seed = static_cast<uint64_t>(config.task.seed);
     open.record.checkpoint = config.checkpoint;
     open.record.timeout_s = config.comm.timeout_s;
     open.record.threads_per_rank = settle_threads(world, config.train.threads_per_rank);
-    std::string start;
+    std::string root, start;
     world.on_root("opening the run", [&] {
         if (config.dry_run) return;
-        open.folder = std::make_unique<report::RunFolder>(config.run);
-        core::log::open_file(open.record.paths.log());
+        root = take_run_folder(open, config).string();
+        open.record.paths.root = root;
         const auto choice = checkpoint::choose(config.checkpoint, open.record.paths.checkpoints());
         if (choice) start = checkpoint::to_text(*choice);
         write_config(open.record.paths.config(), config.resolved_yaml);
     });
-    start = world.broadcast(start);  // rank 0 chose: folders may look different from other nodes for a moment
+    // Rank 0 chose: folders may look different from other nodes for a moment.
+    open.record.paths.root = world.broadcast(root);
+    start = world.broadcast(start);
     if (!start.empty()) open.start = checkpoint::choice_from_text(start);
     // A run keeps the global micro-batch that it began with, so that its order of samples goes on at any world size.
     world.together("reading the checkpoint", [&] {

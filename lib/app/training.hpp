@@ -18,8 +18,8 @@ struct OpenRun {
     std::unique_ptr<report::RunFolder> folder;   // rank 0 only: holds the lock
 };
 
-/// All ranks.  Takes the folder, writes config.yaml, finds the checkpoint to go on from, settles threads and the global
-/// micro-batch.  Errors reach all ranks.
+/// All ranks.  Chooses and takes the folder, writes config.yaml, finds the checkpoint to go on from, settles threads and the
+/// global micro-batch.  Errors reach all ranks.
 OpenRun open_run(comm::World& world, const RunConfig& config);
 
 /// All ranks: the whole of a training program after its configuration was read.

@@ -35,9 +35,9 @@ std::string first_line(const std::filesystem::path& file) {
 
 }  // namespace
 
-RunFolder::RunFolder(const std::filesystem::path& root) : paths_{root} {
+RunFolder::RunFolder(const std::filesystem::path& root, const std::string& job) : paths_{root} {
     create();
-    take_lock();
+    take_lock(job);
 }
 
 RunFolder::~RunFolder() {
@@ -62,7 +62,9 @@ void RunFolder::create() {
     }
 }
 
-void RunFolder::take_lock() {
+std::string RunFolder::owner(const std::filesystem::path& root) { return first_line(RunPaths{root}.lock()); }
+
+void RunFolder::take_lock(const std::string& job) {
     // flock and not the file's existence: the kernel lets go of it when the process ends, kill -9 included.
     lock_ = ::open(paths_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock_ < 0) {
@@ -74,17 +76,16 @@ void RunFolder::take_lock() {
         if (reason == EWOULDBLOCK) {
             ::close(lock_);
             throw WriteError(concat("the run folder ", paths_.root.string(), " is in use by another job (",
-                                    first_line(paths_.lock()),
-                                    "); wait for it, stop it, or name another --run folder"));
+                                    owner(paths_.root), "); wait for it, stop it, or name another --run folder"));
         }
         // Some network file systems know no locks: then nothing keeps a second job out, but training is possible.
         core::log::warning("the run folder ", paths_.root.string(), " cannot be locked (", std::strerror(reason),
                            "): make sure that no second job uses it");
         return;
     }
-    const std::string owner = concat("process ", getpid(), " on ", host_name(), '\n');
+    const std::string self = concat("process ", getpid(), " on ", host_name(), job.empty() ? "" : ", ", job, '\n');
     if (::ftruncate(lock_, 0) != 0 ||
-        ::pwrite(lock_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
+        ::pwrite(lock_, self.data(), self.size(), 0) != static_cast<ssize_t>(self.size())) {
         const int reason = errno;
         ::close(lock_);
         throw WriteError(

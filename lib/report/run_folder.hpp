@@ -2,6 +2,7 @@
 // The folder that a run leaves: runs/<name>/.
 
 #include <filesystem>
+#include <string>
 
 namespace vox::report {
 
@@ -24,17 +25,20 @@ struct RunPaths {
 class RunFolder {
 public:
     /// Throws WriteError, saying what to do, where a file is in its place, where it cannot be created or written, and where
-    /// another process trains into it (named by host and process id).
-    explicit RunFolder(const std::filesystem::path& root);
+    /// another process trains into it (named by host and process id).  `job`: what else to write down about the owner.
+    explicit RunFolder(const std::filesystem::path& root, const std::string& job = "");
     ~RunFolder();
     RunFolder(const RunFolder&) = delete;
     RunFolder& operator=(const RunFolder&) = delete;
 
     const RunPaths& paths() const { return paths_; }
 
+    /// Who held the folder last: "process 12 on node3, Slurm job 4711"; empty where nobody did.
+    static std::string owner(const std::filesystem::path& root);
+
 private:
     void create();
-    void take_lock();
+    void take_lock(const std::string& job);
 
     RunPaths paths_;
     int lock_ = -1;

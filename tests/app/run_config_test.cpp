@@ -281,6 +281,7 @@ const std::map<std::string, Entry> kEntries{
       "TrainerRun, ValidationSeesTheAveragesAndTrainingGoesOnWithTheWeights"}},
     {"train.ema.decay", {"0.5", {}, "train/ema_test.cpp", "Ema, FollowsTheFormulaWithAndWithoutWarmup"}},
     {"train.ema.warmup", {"false", {}, "train/ema_test.cpp", "Ema, FollowsTheFormulaWithAndWithoutWarmup"}},
+    {"run.if_exists", {"number", {}, "report/run_choice_test.cpp", "RunChoice, NumberTakesTheFirstThatIsNotThere"}},
     {"checkpoint.every_steps",
      {"3", {}, "train/trainer_run_test.cpp", "TrainerSaves, AFigureBelongsToTheStepThatWasValidated"}},
     {"checkpoint.every_minutes", {"0.5", {}, "checkpoint/store_test.cpp", "Options, SayWhenASaveIsDue"}},
