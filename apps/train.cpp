@@ -2,6 +2,7 @@
 //   mpirun -np 2 build/bin/train --config configs/brats/segmentation.yaml --data SHARDS --run runs/first
 #include <iostream>
 
+#include "app/foreign_keys.hpp"
 #include "app/training.hpp"
 
 int main(int argc, char** argv) {
@@ -10,7 +11,7 @@ int main(int argc, char** argv) {
                                   app::training_options()};
     return app::run_program(argc, argv, table, [](comm::World& world, const app::Arguments& arguments) {
         if (arguments["list-keys"].as<bool>()) {
-            if (world.is_root()) std::cout << app::keys_as_markdown();
+            if (world.is_root()) std::cout << app::keys_as_markdown() << '\n' << app::foreign_keys_as_markdown();
             return core::ExitCode::done;
         }
         if (!arguments.count("config")) throw core::UsageError("--config is missing: see configs/");

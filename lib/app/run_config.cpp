@@ -94,7 +94,8 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
     const auto foreign = accept_foreign_keys(document);
     RunConfig config;
     config.read(document);
-    if (!foreign.empty()) config = in_own_words(config, foreign);
+    if (!foreign.accepted.empty()) config = in_own_words(config, foreign.accepted);
+    config.distributed = foreign.distributed;
     if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
     if (const auto run = one_of(arguments, "run", "checkpoint_dir")) config.run = *run;
     config.dry_run = is_on(arguments, "dry-run");

@@ -2,6 +2,7 @@
 // Everything that a training run is configured by: the composition of all modules' options.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct RunConfig {
     comm::Options comm;
     report::RunOptions run_options;
 
+    std::optional<bool> distributed;  // another program's word for "more than one rank", where it was given
     std::filesystem::path shards;  // --data
     std::filesystem::path run;     // --run
     bool dry_run = false;          // --dry-run

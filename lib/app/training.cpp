@@ -23,6 +23,8 @@ void print_arithmetic(const train::RunRecord& record, const RunConfig& config, c
                       train::Task& task) {
     int64_t parameters = 0;
     for (const auto& parameter : task.model().parameters()) parameters += parameter.numel();
+    if (config.distributed == true && comm.size() == 1)
+        core::log::info("distributed: true, but one rank was started and trains alone; 'mpirun -np N' starts N");
     const int64_t steps_per_epoch = task.train_data().steps_per_epoch(config.train.accumulation);
     core::log::info(config.task.model.name, ": ", parameters, " parameters");
     core::log::info("effective batch ", record.global_micro_batch * config.train.accumulation, " = ",
@@ -31,6 +33,14 @@ void print_arithmetic(const train::RunRecord& record, const RunConfig& config, c
     core::log::info(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",
                     task.validation_cases().size(), " validation cases; ", comm.backend(), " on ", comm.device().str(),
                     ", ", record.threads_per_rank, " threads a rank");
+}
+
+/// What `distributed: false` asks for is the launcher's to give.
+void check_distributed(const comm::World& world, const RunConfig& config) {
+    if (config.distributed == false && world.size() > 1)
+        throw core::ConfigError(
+            core::concat("'distributed' is false, but ", world.size(),
+                         " ranks were started: start the program without mpirun, or set distributed: true"));
 }
 
 /// Rank 0.  The folder that this run takes.
@@ -52,6 +62,7 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
         throw core::UsageError("--data is missing: the folder of shards that convert_dataset wrote");
     if (config.run.empty() && !config.dry_run)
         throw core::UsageError("--run is missing: the folder that the run writes into");
+    check_distributed(world, config);
     OpenRun open;
     open.record.resolved_config = config.resolved_yaml;
     open.record.program = program_version();
