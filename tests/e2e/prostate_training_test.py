@@ -2,7 +2,6 @@
 import json
 import os
 import random
-import subprocess
 
 import nibabel
 import numpy
@@ -92,11 +91,9 @@ class SameNumbers(support.Case):
         values = {**NARROW, **AUGMENTED, "data.batch_size": 1, "train.steps": 12, "checkpoint.every_steps": 2}
         train("tumor", shards, self.folder / "undisturbed", values, ranks=2)
         run = self.folder / "killed"
-        job = subprocess.Popen(support.command("train", "--config", CONFIGS / "tumor.yaml", "--data", shards, "--run", run,
-                                               *support.settings(values), ranks=2),
-                               env=support.clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        job = self.start_job("train", "--config", CONFIGS / "tumor.yaml", "--data", shards, "--run", run, *support.settings(values), ranks=2)
         chance = random.Random(int(os.environ.get("E2E_SEED", "0")))
-        support.wait_for_step(job, run, chance.randrange(3, 8))
+        self.wait_for_step(job, run, chance.randrange(3, 8))
         support.kill_rank("train", run, chance.randrange(2))
         self.assertNotEqual(job.wait(timeout=60), 0)
         train("tumor", shards, run, values, ranks=2)

@@ -2,7 +2,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 
 import support
@@ -27,10 +26,7 @@ class Resume(support.Case):
         return ["train_brats", "--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", folder, *support.settings(RUN)]
 
     def start(self, folder, ranks):
-        log = open(self.folder / "killed.log", "w")
-        self.addCleanup(log.close)
-        return subprocess.Popen(support.command(*self.arguments(folder), ranks=ranks), env=support.clean_environment(),
-                                stdout=log, stderr=subprocess.STDOUT)
+        return self.start_job(*self.arguments(folder), ranks=ranks)
 
     def weights(self, folder):
         newest = support.newest_checkpoint(folder)
@@ -47,7 +43,7 @@ class Resume(support.Case):
             rank, step = chance.randrange(2), chance.randrange(1, STEPS - 3)
             folder = self.folder / f"killed_{trial}"
             job = self.start(folder, ranks=2)
-            support.wait_for_step(job, folder, step)
+            self.wait_for_step(job, folder, step)
             support.kill_rank("train_brats", folder, rank)
             killed = time.monotonic()
             self.assertNotEqual(job.wait(timeout=60), 0)
@@ -63,7 +59,7 @@ class Resume(support.Case):
         support.run(*self.arguments(undisturbed), ranks=2)
         folder = self.folder / "stopped"
         job = self.start(folder, ranks=2)
-        support.wait_for_step(job, folder, 4)
+        self.wait_for_step(job, folder, 4)
         os.kill(job.pid, signal.SIGUSR1)  # mpirun forwards it to all ranks
         self.assertEqual(job.wait(timeout=60), 75)
         self.assertGreaterEqual(support.step_of(support.newest_checkpoint(folder)), 4)

@@ -124,19 +124,6 @@ def kill_rank(program, run_folder, rank):
     os.kill(process_of_rank(program, run_folder, rank), signal.SIGKILL)
 
 
-def wait_for_step(job, run_folder, step):
-    """Until a running job, a Popen, has logged so many steps (train.log_every 1)."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        file = run_folder / "metrics.jsonl"
-        if file.exists() and file.read_text().count('"kind":"step"') >= step:
-            return
-        if job.poll() is not None:
-            raise AssertionError("the run ended before it could be killed")
-        time.sleep(0.01)
-    raise AssertionError(f"step {step} was not reached")
-
-
 @contextlib.contextmanager
 def read_only_mount(test):
     """A folder on a file system that refuses writing, to root as well; skips where mounting is not allowed."""
@@ -165,6 +152,26 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vox_e2e_"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def start_job(self, program, *arguments, ranks=None, environment=None):
+        """Starts a program and does not wait; what it prints goes into `job.log`.  It is gone when the test is over."""
+        log = tempfile.NamedTemporaryFile("w", dir=self.folder, suffix=".log", delete=False)
+        self.addCleanup(log.close)
+        job = subprocess.Popen(command(program, *arguments, ranks=ranks), env={**clean_environment(), **(environment or {})},
+                               stdout=log, stderr=subprocess.STDOUT)
+        job.log = pathlib.Path(log.name)
+        self.addCleanup(lambda: job.poll() is None and (job.kill(), job.wait()))
+        return job
+
+    def wait_for_step(self, job, run_folder, step):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            file = pathlib.Path(run_folder) / "metrics.jsonl"
+            if file.exists() and file.read_text().count('"kind":"step"') >= step:
+                return
+            self.assertIsNone(job.poll(), f"the run ended before step {step}:\n{job.log.read_text()[-3000:]}")
+            time.sleep(0.01)
+        self.fail(f"step {step} was not reached")
 
 
 def main():
