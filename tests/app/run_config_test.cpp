@@ -1,5 +1,5 @@
 // Every documented key: it arrives, it is written down as it reads back, and a test shows what it does.  A key without an entry
-// here fails.  Also where values come from, and what else they may be called.
+// here fails.  Also where values come from.
 
 #include "app/run_config.hpp"
 
@@ -13,11 +13,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <optional>
 #include <set>
 #include <sstream>
 
-#include "app/foreign_keys.hpp"
+#include "app/configured.hpp"
 #include "app/threads.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -296,31 +295,6 @@ const std::map<std::string, Entry> kEntries{
     {"comm.timeout_s", {"5", {}, "app/program_test.cpp", "TrainingProgram, ARankThatStandsStillIsNoticed"}},
 };
 
-/// What a command line gives; `yaml` stands for the configuration file.
-RunConfig configured(const std::string& yaml, std::vector<std::string> words = {}) {
-    Arguments arguments;
-    const auto table = training_options();
-    boost::program_options::store(boost::program_options::command_line_parser(words).options(table).run(), arguments);
-    return read_run_config(arguments, yaml, "test.yaml");
-}
-
-const std::string kLeast = "train: {steps: 20}";
-
-std::map<std::string, std::string> values(const RunConfig& config) {
-    std::map<std::string, std::string> result;
-    for (const auto& key : config.keys) result[key.path] = key.value;
-    return result;
-}
-
-std::string refusal(const std::string& yaml, const std::vector<std::string>& words = {}) {
-    try {
-        configured(yaml, words);
-    } catch (const core::Error& error) {
-        return error.what();
-    }
-    return "accepted";
-}
-
 TEST(RunConfigKeys, EachHasAnEntryAndEachEntryAKey) {
     std::set<std::string> documented, listed;
     for (const auto& key : configured(kLeast).keys) documented.insert(key.path);
@@ -522,117 +496,6 @@ TEST(RunConfigOptions, DebugIsTenStepsLoggedAndCompared) {
     EXPECT_EQ(config.train.log_every, 1);
     EXPECT_EQ(config.train.replica_check_every, 1);
     core::log::set_level(core::log::Level::info);
-}
-
-// ---- Other names
-
-TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
-    const std::map<std::string, std::pair<std::string, std::string>> examples{
-        // given, and what our key then is
-        {"batch_size", {"3", "3"}},
-        {"global_batch_size", {"6", "6"}},
-        {"num_workers", {"8", "8"}},
-        {"max_epochs", {"5", "5"}},
-        {"val_interval", {"3", "3"}},
-        {"early_stopping_patience", {"1000", "1000"}},
-        {"overwrite", {"False", "number"}},
-        {"gradient_accumulation_steps", {"4", "4"}},
-        {"accumulation_steps", {"2", "2"}},
-        {"num_epochs", {"5", "5"}},
-        {"learning_rate", {"0.5", "0.5"}},
-        {"sync_batchnorm", {"true", "sync_batch"}},
-        {"gradient_checkpointing", {"true", "true"}},
-        {"amp", {"true", "auto"}},
-        {"mixed_precision", {"fp16", "fp16"}},
-    };
-    size_t with_a_key = 0;
-    for (const auto& foreign : foreign_keys()) {
-        if (foreign.key.empty()) continue;
-        const auto& [given, expected] = examples.at(foreign.name);
-        const std::string& name = foreign.name;
-        const std::string length = foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n";
-        std::vector<std::string> places{length + "training: {" + name + ": " + given + "}",
-                                        length + name + ": " + given};
-        if (foreign.key != "data." + name) places.push_back(length + "data: {" + name + ": " + given + "}");
-        for (const auto& yaml : places) EXPECT_EQ(values(configured(yaml)).at(foreign.key), expected) << yaml;
-        ++with_a_key;
-    }
-    EXPECT_EQ(examples.size(), with_a_key);
-}
-
-TEST(ForeignKeys, AFileThatWasWrittenForAnotherProgramIsTakenAsItIs) {
-    const auto config = configured(R"(
-overwrite: False
-distributed: True
-data: {batch_size: 2, num_workers: 8, persistent_workers: False}
-training: {max_epochs: 500, early_stopping_patience: 1000, mixed_precision: True}
-)");
-    EXPECT_EQ(config.distributed, true);
-    EXPECT_EQ(config.task.data.batch_size, 2);
-    EXPECT_EQ(config.task.data.threads, 8);
-    EXPECT_EQ(config.train.epochs, 500);
-    EXPECT_EQ(config.train.early_stopping.patience, 1000);
-    EXPECT_EQ(config.train.precision, "auto");
-    EXPECT_EQ(config.run_options.if_exists, "number");
-    EXPECT_EQ(values(configured(config.resolved_yaml)), values(config)) << "and is written down in our own words";
-}
-
-TEST(ForeignKeys, DistributedIsKeptForWhoKnowsTheRanks) {
-    EXPECT_EQ(configured(kLeast).distributed, std::nullopt);
-    EXPECT_EQ(configured(kLeast + "\ndistributed: False").distributed, false);
-    EXPECT_EQ(configured(kLeast + "\ntraining: {distributed: true}").distributed, true);
-    EXPECT_THAT(refusal(kLeast + "\ndistributed: 2"), HasSubstr("'distributed' must be one of false | true"));
-}
-
-TEST(ForeignKeys, WhatCannotBeFollowedIsRefusedByNameWithWhatToDo) {
-    const std::map<std::string, std::pair<std::string, std::string>> examples{
-        // given, and what the message says to do
-        {"num_workers", {"0", "num_workers: 1"}},   {"overwrite", {"True", "--resume none"}},
-        {"multi_gpu", {"true", "mpirun -np N"}},    {"world_size", {"4", "mpirun -np N"}},
-        {"local_rank", {"0", "mpirun -np N"}},      {"master_addr", {"localhost", "mpirun -np N"}},
-        {"master_port", {"12355", "mpirun -np N"}}, {"run_id", {"tumor", "--run runs/NAME"}},
-    };
-    size_t with_refusals = 0;
-    for (const auto& foreign : foreign_keys()) {
-        if (foreign.refused.empty()) continue;
-        const auto& [given, advice] = examples.at(foreign.name);
-        const std::string message = refusal(kLeast + "\ntraining: {" + foreign.name + ": " + given + "}");
-        EXPECT_THAT(message, HasSubstr("'training." + foreign.name + ": " + given + "' cannot be followed"));
-        EXPECT_THAT(message, HasSubstr(advice));
-        ++with_refusals;
-    }
-    EXPECT_EQ(examples.size(), with_refusals);
-}
-
-TEST(ForeignKeys, AreAllInTheTableForUsersWithTheirMeaning) {
-    const std::string table = foreign_keys_as_markdown();
-    EXPECT_THAT(table, HasSubstr("| `num_workers` | `data.threads`; `0` is refused: "));
-    EXPECT_THAT(
-        table,
-        HasSubstr("| `sync_batchnorm` | `false`: the default of `model.norm`; `true`: `model.norm: sync_batch` |"));
-    for (const auto& foreign : foreign_keys()) EXPECT_THAT(table, HasSubstr("| `" + foreign.name + "` | "));
-    EXPECT_THAT(table, testing::Not(HasSubstr("` |  |"))) << "a name that means nothing";
-}
-
-TEST(ForeignKeys, FalseLeavesTheDefaultOrTurnsOff) {
-    EXPECT_EQ(configured(kLeast + "\nsync_batchnorm: false").task.model.norm, "group");
-    EXPECT_EQ(configured(kLeast + "\namp: false").train.precision, "fp32");
-    EXPECT_EQ(configured(kLeast, {"--set", "training.batch_size=5"}).task.data.batch_size, 5);
-}
-
-TEST(ForeignKeys, ContradictionsAndNonsenseAreErrors) {
-    EXPECT_THAT(refusal(kLeast + "\ndata: {batch_size: 1}\nbatch_size: 2"), HasSubstr("give only one of them"));
-    EXPECT_THAT(refusal(kLeast + "\namp: maybe"), HasSubstr("'amp' must be one of false | true"));
-    EXPECT_THAT(refusal(kLeast + "\ntraining: {multi_gpus: true}"), HasSubstr("unknown key 'training"));
-    EXPECT_THAT(refusal(kLeast + "\nnum_epochs: 3\nmax_epochs: 4"), HasSubstr("'max_epochs' is another name of"));
-    EXPECT_THAT(refusal(kLeast + "\nbatch_sise: 2"), HasSubstr("unknown key 'batch_sise'"));
-}
-
-TEST(ForeignOptions, ResumeFromAndCheckpointDir) {
-    const auto config = configured(kLeast, {"--resume_from", "/runs/b", "--checkpoint_dir", "/runs/a"});
-    EXPECT_EQ(config.checkpoint.resume, "/runs/b");
-    EXPECT_EQ(config.run, "/runs/a");
-    EXPECT_THAT(refusal(kLeast, {"--run", "a", "--checkpoint_dir", "b"}), HasSubstr("give only one of them"));
 }
 
 }  // namespace
