@@ -67,7 +67,8 @@ options::options_description configuration_options() {
 options::options_description training_options() {
     options::options_description table = configuration_options();
     auto add = table.add_options();
-    add("run", options::value<std::string>(), "folder that the run writes into, and goes on from");
+    add("run", options::value<std::string>(),
+        "folder that the run writes into, and goes on from; run.if_exists: what else, where it is there");
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
     add("resume_from", options::value<std::string>(), "another name of --resume");
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");

@@ -73,7 +73,7 @@ class DistributedRun(support.Case):
     def lose(self, run, rank, how):
         """Takes one of two ranks from a run, awaits the end of all, and returns exit code and output.  Nothing but steps:
         while rank 0 saves and while ranks validate the others wait without a limit."""
-        job = self.start_job(*self.arguments(run, **{"train.steps": 5000, "comm.timeout_s": 5, "checkpoint.every_steps": 0,
+        job = self.start_job(*self.arguments(run, **{"train.steps": 5000, "comm.timeout_s": 10, "checkpoint.every_steps": 0,
                                                      "train.validate_every_epochs": 0}), ranks=2)
         self.wait_for_step(job, self.folder / run, 2)
         processes = [support.process_of_rank("train_brats", self.folder / run, one) for one in (0, 1)]
@@ -92,7 +92,7 @@ class DistributedRun(support.Case):
     def test_a_rank_that_stands_still_ends_all_and_the_others_say_what_they_waited_for(self):
         code, text = self.lose("run", 1, signal.SIGSTOP)
         self.assertEqual(code, 76, text)
-        self.assertRegex(text, r"rank 0 on \S+: .*did not end within 5\.0 s")
+        self.assertRegex(text, r"rank 0 on \S+: .*did not end within 1\d")
 
     def test_resume_puts_every_rank_on_the_same_weights(self):
         support.run(*self.arguments("undisturbed"), ranks=2)
