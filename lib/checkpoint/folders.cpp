@@ -111,9 +111,11 @@ std::vector<Ranked> list_ranked(const fs::path& checkpoints) {
 }
 
 std::optional<int64_t> best_step(const std::vector<Ranked>& all, const std::string& phase) {
-    const Ranked* best = nullptr;
+    const Ranked *best = nullptr, *newest = nullptr;
+    for (const auto& item : all)
+        if (item.metric && item.phase == phase && (newest == nullptr || item.step > newest->step)) newest = &item;
     for (const auto& item : all) {
-        if (!item.metric || item.phase != phase) continue;
+        if (!item.metric || item.phase != phase || item.metric->name != newest->metric->name) continue;
         const bool wins = best == nullptr || better(*item.metric, *best->metric) ||
                           (!better(*best->metric, *item.metric) && item.step > best->step);
         if (wins) best = &item;

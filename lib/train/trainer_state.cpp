@@ -20,8 +20,11 @@ bool better(const checkpoint::Metric& a, const std::optional<checkpoint::Metric>
     return !b || (a.higher_is_better ? a.value > b->value : a.value < b->value);
 }
 
+/// Where a manifest keeps the best figure so far: a run that goes on under another key metric starts without one.
+std::string best_scalar(const std::string& metric) { return "best/" + metric; }
+
 /// A scalar of a manifest, or `otherwise` where it has none of that name.
-double number(const checkpoint::Manifest& manifest, const char* name, double otherwise) {
+double number(const checkpoint::Manifest& manifest, const std::string& name, double otherwise) {
     const auto found = manifest.scalars.find(name);
     return found == manifest.scalars.end() ? otherwise : found->second;
 }
@@ -87,11 +90,13 @@ void Trainer::load_progress(const checkpoint::Manifest& saved) {
 void Trainer::load_phase(const checkpoint::State& state) {
     const auto& saved = state.manifest;
     optimizer_->load_state(state.optimizer);
-    schedule_->load_state(saved.scalars);
-    if (ema_) ema_->load_state(state.ema, static_cast<int64_t>(number(saved, "ema_updates", 0)));
-    const double best = number(saved, "best", std::nan(""));
     const auto key = task_.key_metric();
+    const double best = number(saved, best_scalar(key.name), std::nan(""));
     if (!std::isnan(best)) best_ = checkpoint::Metric{key.name, best, key.higher_is_better};
+    auto scalars = saved.scalars;
+    if (std::isnan(best) && scalars.contains("plateau.best")) scalars["plateau.best"] = best;  // of another figure
+    schedule_->load_state(scalars);
+    if (ema_) ema_->load_state(state.ema, static_cast<int64_t>(number(saved, "ema_updates", 0)));
 }
 
 bool Trainer::validation_due() const {
@@ -162,7 +167,7 @@ checkpoint::Manifest Trainer::manifest() const {
     manifest.scalars["skipped_steps"] = static_cast<double>(skipped_steps_);
     manifest.scalars["bad_steps_in_row"] = static_cast<double>(bad_steps_in_row_);
     if (ema_) manifest.scalars["ema_updates"] = static_cast<double>(ema_->updates());
-    if (best_) manifest.scalars["best"] = best_->value;
+    if (best_) manifest.scalars[best_scalar(best_->name)] = best_->value;
     return manifest;
 }
 

@@ -98,6 +98,11 @@ TEST(Retention, BestIsOfThePhaseHonoursTheDirectionAndIgnoresNaN) {
     EXPECT_EQ(best_step(phases, "stage2"), 2);
     EXPECT_EQ(best_step({{4, "a", std::nullopt}}, "a"), std::nullopt);
     EXPECT_EQ(best_step({{1, "", Metric{"loss", 0.5, false}}, {2, "", Metric{"loss", 0.4, false}}}, ""), 2);
+    EXPECT_EQ(
+        best_step({with_dice(1, 0.9), {2, "main", Metric{"hd95", 7, false}}, {3, "main", Metric{"hd95", 8, false}}},
+                  "main"),
+        2)
+        << "millimetres do not compete with Dice";
     EXPECT_EQ(best_step({with_dice(1, 0.5), with_dice(2, std::numeric_limits<double>::quiet_NaN())}, "main"), 1);
     EXPECT_EQ(best_step({with_dice(1, 0.5), with_dice(2, 0.5)}, "main"), 2);
 }

@@ -130,7 +130,7 @@ public:
         for (const auto& one : cases) sum += one.figures.at(0).second;
         return {{"other", 0.5}, {"figure", sum / static_cast<double>(cases.size())}};
     }
-    train::KeyMetric key_metric() const override { return {"figure", true}; }
+    train::KeyMetric key_metric() const override { return key; }
     infer::Predictor& predictor() override { throw std::logic_error("not used"); }
     std::string data_digest() const override { return "tiny"; }
 
@@ -139,6 +139,7 @@ private:
 
 public:
     std::shared_ptr<TinyModel> net;
+    train::KeyMetric key{"figure", true};
     bool square_counts = true, tokens_count = true;
     double magnify = 1;  // of the first term's loss
     std::function<bool(const ops::RandomKey&)> poisoned;  // items whose truth is NaN

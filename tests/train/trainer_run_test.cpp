@@ -205,7 +205,7 @@ TEST(TrainerPhases, FrozenPartsStayInEvalAndEverythingStartsAnew) {
     EXPECT_THAT(shares, testing::ElementsAreArray(expected));
     const auto last = manifest_of(run.path, 8);
     EXPECT_EQ(last.phase, "all");
-    EXPECT_EQ(last.scalars.at("best"), 0.5) << "the best of the phase before does not count";
+    EXPECT_EQ(last.scalars.at("best/figure"), 0.5) << "the best of the phase before does not count";
     EXPECT_EQ(checkpoint::best_valid(run.path / "checkpoints")->step, 4);
 }
 
@@ -349,9 +349,40 @@ TEST(TrainerSaves, TheBestAndTheNewest) {
         rig.trainer->run();
         world().barrier();
         EXPECT_EQ(saved_steps(folder), keep_best ? (std::vector<int64_t>{2, 6}) : std::vector<int64_t>{6});
-        EXPECT_EQ(manifest_of(folder, 6).scalars.at("best"), 0.9);
+        EXPECT_EQ(manifest_of(folder, 6).scalars.at("best/figure"), 0.9);
     }
     EXPECT_EQ(checkpoint::best_valid(run.path / "best" / "checkpoints")->step, 2);
+}
+
+// A run that goes on under another key metric: millimetres are not compared with the Dice before.
+TEST(TrainerSaves, AnotherKeyMetricStartsWithoutABest) {
+    const SharedFolder run;
+    auto options = plain_options(2);
+    options.schedule.name = "plateau";
+    options.schedule.plateau_patience = 0;
+    options.schedule.plateau_factor = 0.5;
+    {
+        Rig rig(options, run.path);
+        rig.task.figure_of = [] { return 0.1; };
+        rig.start();
+        rig.trainer->run();  // validates at its end
+    }
+    world().barrier();
+    options.steps = 6;
+    options.validate_every_steps = 1;
+    Rig rig(options, run.path);
+    rig.task.figure_of = [] { return 0.1; };
+    rig.task.key = {"other", false};  // always 0.5
+    rig.trainer->resume(checkpoint::newest_valid(run.path / "checkpoints"));
+    rig.trainer->run();
+    world().barrier();
+    std::vector<double> rates;
+    for (const auto& line : lines(run.path, "step")) rates.push_back(line["lr"]);
+    EXPECT_THAT(rates, testing::ElementsAre(0.05, 0.05, 0.05, 0.05, 0.025, 0.0125)) << "0.5 is progress once";
+    const auto last = manifest_of(run.path, 6);
+    EXPECT_EQ(last.scalars.at("best/other"), 0.5);
+    EXPECT_FALSE(last.scalars.contains("best/figure"));
+    EXPECT_NE(checkpoint::best_valid(run.path / "checkpoints")->step, 2);
 }
 
 TEST(TrainerSaves, AFigureBelongsToTheStepThatWasValidated) {
