@@ -56,26 +56,35 @@ std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_
     return owner;
 }
 
+std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases, comm::World& world,
+                                          const std::string& what, const std::function<CaseFigures(size_t)>& compute) {
+    const auto owner = shard_by_work(cases, world.size());
+    std::vector<CaseFigures> all;
+    for (const auto& which : cases) all.push_back({which.id, {}, {}});
+    std::string mine;
+    world.together(what, [&] {
+        for (size_t i = 0; i < cases.size(); ++i) {
+            if (owner[i] != world.rank()) continue;
+            auto figures = compute(i);
+            mine += to_line(i, figures);
+            all[i].preview = std::move(figures.preview);
+        }
+    });
+    for (const auto& text : world.gather(mine)) from_lines(text, all);
+    return all;
+}
+
 ValidationResult validate(Task& task, comm::World& world) {
     const at::NoGradGuard no_grad;
     const core::Timer timer;
     const auto cases = task.validation_cases();
-    const auto owner = shard_by_work(cases, world.size());
-    ValidationResult result;
-    std::string mine;
     const bool was_training = task.model().is_training();
     task.model().eval();
-    world.together("validation", [&] {
-        for (size_t i = 0; i < cases.size(); ++i) {
-            if (owner[i] != world.rank()) continue;
-            auto figures = task.validate_case(cases[i], i == 0);
-            mine += to_line(i, figures);
-            if (i == 0) result.preview = std::move(figures.preview);
-        }
-    });
+    ValidationResult result;
+    result.cases =
+        figures_of_cases(cases, world, "validation", [&](size_t i) { return task.validate_case(cases[i], i == 0); });
     task.model().train(was_training);
-    for (const auto& which : cases) result.cases.push_back({which.id, {}, {}});
-    for (const auto& text : world.gather(mine)) from_lines(text, result.cases);
+    if (!result.cases.empty()) result.preview = std::move(result.cases.front().preview);
     result.summary = task.summarise(result.cases);
     result.seconds = timer.seconds();
     return result;

@@ -1,6 +1,7 @@
 #pragma once
 // Exact validation: each case once, sharded over ranks by work, figures from gathered per-case results.
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,11 @@ struct ValidationResult {
 /// The rank that computes each case: the largest work first, always to the rank with the least so far; the first case
 /// goes to rank 0, which draws its preview.
 std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_size);
+
+/// All ranks: `compute(i)` for each case on one rank, named `what` where it fails; the figures of all cases in their order,
+/// every bit of them, on every rank (previews stay where they were made).
+std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases, comm::World& world,
+                                          const std::string& what, const std::function<CaseFigures(size_t)>& compute);
 
 /// All ranks.  A case that fails on one rank is an error on all.
 ValidationResult validate(Task& task, comm::World& world);

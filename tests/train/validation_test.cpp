@@ -68,6 +68,25 @@ TEST(Validation, EachCaseIsComputedOnceAndFiguresAreExactOnEveryRank) {
     EXPECT_TRUE(task.model().is_training());
 }
 
+// Lists of any length go as figures of one name; infinite and missing ones arrive as they are.
+TEST(Validation, FiguresMayRepeatTheirNameAndBeInfinite) {
+    const auto cases = CountingTask(5).validation_cases();
+    const auto figures = figures_of_cases(cases, test::world(), "counting", [](size_t i) {
+        CaseFigures one{"", {{"infinite", INFINITY}}, std::nullopt};
+        for (size_t n = 0; n < i; ++n) one.figures.emplace_back("candidate", 0.1 + static_cast<double>(n));
+        return one;
+    });
+    ASSERT_EQ(figures.size(), 5u);
+    for (size_t i = 0; i < 5; ++i) {
+        EXPECT_EQ(figures[i].case_id, cases[i].id);
+        ASSERT_EQ(figures[i].figures.size(), 1 + i);
+        EXPECT_EQ(figures[i].figures[0].second, INFINITY);
+        for (size_t n = 0; n < i; ++n)
+            EXPECT_EQ(figures[i].figures[n + 1],
+                      (std::pair<std::string, double>{"candidate", 0.1 + static_cast<double>(n)}));
+    }
+}
+
 TEST(Validation, FewerCasesThanRanks) {
     CountingTask task(1);
     EXPECT_DOUBLE_EQ(validate(task, test::world()).summary.at(0).second, 0.0);
