@@ -19,4 +19,12 @@ void SlidingWindowOptions::read(config::Section& section) {
     section.require(windows_per_batch >= 1, "windows_per_batch must be at least 1");
 }
 
+void CleanUpOptions::read(config::Section& section) {
+    section.value("keep_largest", keep_largest,
+                  "regions (by name, or by their label value) of which the label map keeps only the largest component");
+    section.value("connectivity", connectivity,
+                  "keep_largest: voxels touch by a face (6), also an edge (18), also a corner (26)");
+    section.require(connectivity == 6 || connectivity == 18 || connectivity == 26, "connectivity must be 6, 18 or 26");
+}
+
 }  // namespace vox::infer

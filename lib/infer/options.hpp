@@ -22,4 +22,12 @@ struct SlidingWindowOptions {
     void read(config::Section& section);
 };
 
+/// What is taken out of a label map: keys of the same section.
+struct CleanUpOptions {
+    std::vector<std::string> keep_largest;  // names of regions (or a label value) of which one component stays
+    int64_t connectivity = 26;              // 6, 18 or 26 neighbours of a voxel
+
+    void read(config::Section& section);
+};
+
 }  // namespace vox::infer

@@ -29,7 +29,8 @@ TrainedSegmentation make_predictor(const std::filesystem::path& path, bool best,
                           choice.folder.string(), /*any_dtype=*/true);
     model->to(device);
     model->eval();
-    trained.predictor = std::make_unique<SegmentationPredictor>(model, std::move(facts), trained.config.infer);
+    trained.predictor =
+        std::make_unique<SegmentationPredictor>(model, std::move(facts), trained.config.infer, trained.config.clean_up);
     return trained;
 }
 

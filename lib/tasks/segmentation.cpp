@@ -35,7 +35,7 @@ Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context,
     model_->to(comm.device(), context.dtype);
     loader_ = std::make_unique<data::Loader>(reader_, config_.data, context.global_micro_batch, comm.rank(),
                                              comm.size(), comm.device(), context.dtype);
-    predictor_ = std::make_unique<SegmentationPredictor>(model_, facts_, config_.infer);
+    predictor_ = std::make_unique<SegmentationPredictor>(model_, facts_, config_.infer, config_.clean_up);
 }
 
 std::vector<double> Segmentation::weights(const data::Batch& batch) const {

@@ -5,13 +5,18 @@
 #include <ATen/ops/softmax.h>
 
 #include "infer/compose_labels.hpp"
+#include "infer/largest_regions.hpp"
 #include "infer/sliding_window.hpp"
 
 namespace vox::tasks {
 
 SegmentationPredictor::SegmentationPredictor(std::shared_ptr<nn::Model> model, SegmentationFacts facts,
-                                             infer::SlidingWindowOptions options)
-    : model_(std::move(model)), facts_(std::move(facts)), options_(std::move(options)) {}
+                                             infer::SlidingWindowOptions options, const infer::CleanUpOptions& clean_up)
+    : model_(std::move(model)),
+      facts_(std::move(facts)),
+      options_(std::move(options)),
+      cleaned_(infer::regions_to_clean(clean_up.keep_largest, facts_.scheme)),
+      connectivity_(infer::connectivity(clean_up.connectivity)) {}
 
 infer::Prediction SegmentationPredictor::predict(const data::Sample& sample) {
     const at::NoGradGuard no_grad;
@@ -26,10 +31,11 @@ infer::Prediction SegmentationPredictor::predict(const data::Sample& sample) {
     if (facts_.exclusive) {
         prediction.probabilities = at::softmax(logits, 0, at::kFloat).narrow(0, 1, logits.size(0) - 1);
         prediction.label_map = infer::labels_of_classes(logits, facts_.scheme, facts_.active);
-        return prediction;
+    } else {
+        prediction.probabilities = at::sigmoid(logits.to(at::kFloat));
+        prediction.label_map = infer::compose_labels(prediction.probabilities, facts_.scheme, facts_.active);
     }
-    prediction.probabilities = at::sigmoid(logits.to(at::kFloat));
-    prediction.label_map = infer::compose_labels(prediction.probabilities, facts_.scheme, facts_.active);
+    prediction.label_map = infer::keep_largest_regions(prediction.label_map, facts_.scheme, cleaned_, connectivity_);
     return prediction;
 }
 

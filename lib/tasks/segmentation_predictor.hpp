@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "infer/connected_components.hpp"
 #include "infer/options.hpp"
 #include "infer/predictor.hpp"
 #include "nn/model.hpp"
@@ -9,12 +10,13 @@
 
 namespace vox::tasks {
 
-/// Sliding window, sigmoid and one label map of nested regions; or softmax and the likeliest class.
+/// Sliding window, sigmoid and one label map of nested regions, or softmax and the likeliest class; from the label map `clean_up`
+/// takes smaller components, probabilities stay as they are.
 class SegmentationPredictor final : public infer::Predictor {
 public:
-    /// The model stays where it is (device, dtype).
+    /// The model stays where it is (device, dtype).  Throws ConfigError for regions in `clean_up` that the facts do not have.
     SegmentationPredictor(std::shared_ptr<nn::Model> model, SegmentationFacts facts,
-                          infer::SlidingWindowOptions options);
+                          infer::SlidingWindowOptions options, const infer::CleanUpOptions& clean_up = {});
     infer::Prediction predict(const data::Sample& sample) override;
     const SegmentationFacts& facts() const { return facts_; }
 
@@ -22,6 +24,8 @@ private:
     std::shared_ptr<nn::Model> model_;
     SegmentationFacts facts_;
     infer::SlidingWindowOptions options_;
+    std::vector<size_t> cleaned_;  // regions of which the largest component stays
+    infer::Connectivity connectivity_;
 };
 
 }  // namespace vox::tasks

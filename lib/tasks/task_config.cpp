@@ -13,8 +13,10 @@ void TaskConfig::read(config::Section& root) {
     model.read(model_section);
     config::Section loss_section = root.section("loss", "what training makes small");
     loss.read(loss_section);
-    config::Section infer_section = root.section("infer", "sliding window of validation and inference");
+    config::Section infer_section =
+        root.section("infer", "sliding window of validation and inference, and their label maps");
     infer.read(infer_section);
+    clean_up.read(infer_section);
     config::Section metrics_section = root.section("metrics", "figures of validation");
     metrics_section.choice("empty_rule", empty_rule, {"both_empty_is_one", "skip"},
                            "Dice where the truth is empty: 1 or 0 by the prediction, or left out of the mean");

@@ -22,6 +22,7 @@ struct TaskConfig {
     nn::ModelOptions model;
     loss::Options loss;
     infer::SlidingWindowOptions infer;
+    infer::CleanUpOptions clean_up;
 
     /// Throws ConfigError.
     void read(config::Section& root);

@@ -1,6 +1,7 @@
 #include "tasks/segmentation.hpp"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 
 #include "comm/local_communicator.hpp"
 #include "core/error.hpp"
+#include "infer/largest_regions.hpp"
 #include "loss/compound.hpp"
 #include "support/golden.hpp"
 #include "support/temporary_folder.hpp"
@@ -159,6 +161,30 @@ TEST(Segmentation, SummaryIsTheMeanOverCasesThatHaveAFigure) {
     EXPECT_DOUBLE_EQ(figures[2].second, 0.6);
     EXPECT_DOUBLE_EQ(figures[3].second, 0.9);
     EXPECT_DOUBLE_EQ(figures[0].second, 0.6);
+}
+
+TEST(Segmentation, OfRegionsThatAreToBeOnePieceTheLargestStays) {
+    const test::TemporaryFolder folder;
+    const auto world = comm::make_local_world();
+    comm::LocalCommunicator comm{at::kCPU};
+    const auto shards = test::phantom_shards(*world, folder.path(), 1);
+    const data::ShardReader reader(shards);
+    const auto sample = data::load_case(reader, 0, data::Normalisation::zscore_nonzero);
+    auto config = small_config();
+    const auto predict = [&] {  // the seed is the same, and so are the weights
+        return Segmentation(config, {shards, 1, at::kFloat}, comm).predictor().predict(sample);
+    };
+    const auto plain = predict();
+    for (const int64_t neighbours : {6, 26}) {
+        config.clean_up = {{"WT"}, neighbours};
+        const auto cleaned = predict();
+        EXPECT_FALSE(at::equal(cleaned.label_map, plain.label_map)) << "the test needs a map of several pieces";
+        EXPECT_TRUE(at::equal(cleaned.label_map, infer::keep_largest_regions(plain.label_map, reader.scheme(), {1},
+                                                                             infer::connectivity(neighbours))));
+        EXPECT_TRUE(at::equal(cleaned.probabilities, plain.probabilities));
+    }
+    config.clean_up = {{"ET"}, 26};
+    EXPECT_THROW(predict(), core::ConfigError);
 }
 
 }  // namespace
