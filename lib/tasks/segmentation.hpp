@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "tasks/segmentation_figures.hpp"
 #include "tasks/segmentation_loss.hpp"
 #include "tasks/segmentation_predictor.hpp"
 #include "tasks/task_config.hpp"
@@ -24,22 +25,21 @@ public:
     std::vector<train::ValidationCase> validation_cases() const override;
     train::CaseFigures validate_case(const train::ValidationCase& which, bool preview) override;
     metrics::Figures summarise(std::span<const train::CaseFigures> cases) const override;
-    train::KeyMetric key_metric() const override { return {"dice", true}; }
+    train::KeyMetric key_metric() const override { return key_metric_; }
     infer::Predictor& predictor() override { return *predictor_; }
     std::map<std::string, std::string> facts() const override { return facts_.to_texts(); }
     std::string data_digest() const override { return reader_.digest(); }
 
 private:
-    const std::string& region_name(int64_t k) const { return facts_.scheme.regions[static_cast<size_t>(k)].name; }
-
     TaskConfig config_;
     data::ShardReader reader_;
     SegmentationFacts facts_;
     SegmentationLoss loss_;
-    std::vector<int64_t> active_;  // indices of the regions that are learnt
     std::shared_ptr<nn::Model> model_;
     std::unique_ptr<data::Loader> loader_;
     std::unique_ptr<SegmentationPredictor> predictor_;
+    std::unique_ptr<SegmentationFigures> figures_;
+    train::KeyMetric key_metric_;
 };
 
 }  // namespace vox::tasks

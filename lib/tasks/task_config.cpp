@@ -18,8 +18,7 @@ void TaskConfig::read(config::Section& root) {
     infer.read(infer_section);
     clean_up.read(infer_section);
     config::Section metrics_section = root.section("metrics", "figures of validation");
-    metrics_section.choice("empty_rule", empty_rule, {"both_empty_is_one", "skip"},
-                           "Dice where the truth is empty: 1 or 0 by the prediction, or left out of the mean");
+    metrics.read(metrics_section);
 }
 
 }  // namespace vox::tasks

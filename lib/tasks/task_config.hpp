@@ -8,7 +8,7 @@
 #include "data/options.hpp"
 #include "infer/options.hpp"
 #include "loss/options.hpp"
-#include "metrics/dice.hpp"
+#include "metrics/options.hpp"
 #include "nn/options.hpp"
 
 namespace vox::tasks {
@@ -17,12 +17,12 @@ namespace vox::tasks {
 struct TaskConfig {
     std::string task = "segmentation";
     int64_t seed = 0;
-    std::string empty_rule = "both_empty_is_one";
     data::Options data;
     nn::ModelOptions model;
     loss::Options loss;
     infer::SlidingWindowOptions infer;
     infer::CleanUpOptions clean_up;
+    metrics::Options metrics;
 
     /// Throws ConfigError.
     void read(config::Section& root);

@@ -212,6 +212,37 @@ const std::map<std::string, Entry> kEntries{
      {"[WT]", {}, "tasks/segmentation_test.cpp", "Segmentation, OfRegionsThatAreToBeOnePieceTheLargestStays"}},
     {"infer.connectivity",
      {"6", {}, "tasks/segmentation_test.cpp", "Segmentation, OfRegionsThatAreToBeOnePieceTheLargestStays"}},
+    {"metrics.surface_distances",
+     {"true", {}, "tasks/segmentation_test.cpp", "Segmentation, ValidationGivesTheFiguresThatAreConfigured"}},
+    {"metrics.hausdorff_definition",
+     {"pooled",
+      {},
+      "tasks/segmentation_figures_test.cpp",
+      "SegmentationFigures, DistancesEqualMedpyAndMonaiUnderTheirDefinitions"}},
+    {"metrics.hausdorff_percentiles",
+     {"[97.5]",
+      {},
+      "tasks/segmentation_figures_test.cpp",
+      "SegmentationFigures, AreNamedByFigureThenRegionInCasesTablesAndSummary"}},
+    {"metrics.average_definition",
+     {"to_truth",
+      {},
+      "tasks/segmentation_figures_test.cpp",
+      "SegmentationFigures, DistancesEqualMedpyAndMonaiUnderTheirDefinitions"}},
+    {"metrics.empty_surface_rule",
+     {"diagonal",
+      {},
+      "tasks/segmentation_figures_test.cpp",
+      "SegmentationFigures, TheRuleForEmptyMasksReachesBothKinds"}},
+    {"metrics.lesions",
+     {"true",
+      {},
+      "tasks/segmentation_figures_test.cpp",
+      "SegmentationFigures, LesionsAreOfSchemesOfOneRegionAndPooledOverCases"}},
+    {"metrics.lesion_threshold",
+     {"0.25", {}, "tasks/case_lesions_test.cpp", "CaseLesions, EqualPicaiEvalCaseByCaseAndOverall"}},
+    {"metrics.key_metric",
+     {"dice/TC", {}, "tasks/segmentation_figures_test.cpp", "SegmentationFigures, AKeyMetricIsOneOfTheSummary"}},
     {"metrics.empty_rule", {"skip", {}, "metrics/dice_test.cpp", "DiceMetric, EqualsMonaiUnderBothRules"}},
     {"train.steps", {"77", {}, "train/trainer_run_test.cpp", "TrainerRun, LogsAndValidatesWhenItIsTold"}},
     {"train.epochs", {"3", {"train.steps=0"}, "train/trainer_run_test.cpp", "TrainerRun, EpochsSayHowManySteps"}},
@@ -500,6 +531,17 @@ TEST(RunConfigOptions, DebugIsTenStepsLoggedAndCompared) {
     EXPECT_EQ(config.train.log_every, 1);
     EXPECT_EQ(config.train.replica_check_every, 1);
     core::log::set_level(core::log::Level::info);
+}
+
+TEST(RunConfigMetrics, NonsenseIsRefused) {
+    const auto metrics = [](const std::string& keys) { return refusal(kLeast + "\nmetrics: {" + keys + "}"); };
+    EXPECT_EQ(metrics("hausdorff_percentiles: [50, 100]"), "accepted");
+    for (const std::string list : {"[]", "[0]", "[101]", "[-5]"})
+        EXPECT_THAT(metrics("hausdorff_percentiles: " + list), HasSubstr("above 0 and at most 100")) << list;
+    EXPECT_THAT(metrics("hausdorff_percentiles: [95, 95.0]"), HasSubstr("twice"));
+    EXPECT_THAT(metrics("lesion_threshold: 1"), HasSubstr("below 1"));
+    EXPECT_THAT(metrics("hausdorff_definition: max_direct"), HasSubstr("did you mean 'max_directed'?"));
+    EXPECT_THAT(refusal(kLeast + "\ninfer: {connectivity: 8}"), HasSubstr("6, 18 or 26"));
 }
 
 }  // namespace

@@ -9,8 +9,11 @@
 
 #include "comm/local_communicator.hpp"
 #include "core/error.hpp"
+#include "infer/compose_labels.hpp"
 #include "infer/largest_regions.hpp"
 #include "loss/compound.hpp"
+#include "metrics/dice.hpp"
+#include "metrics/surface_distance.hpp"
 #include "support/golden.hpp"
 #include "support/temporary_folder.hpp"
 #include "tasks/phantom_dataset.hpp"
@@ -161,6 +164,36 @@ TEST(Segmentation, SummaryIsTheMeanOverCasesThatHaveAFigure) {
     EXPECT_DOUBLE_EQ(figures[2].second, 0.6);
     EXPECT_DOUBLE_EQ(figures[3].second, 0.9);
     EXPECT_DOUBLE_EQ(figures[0].second, 0.6);
+}
+
+// What the trainer sees: figures by name, on the grid of the case, and the one that decides.
+TEST(Segmentation, ValidationGivesTheFiguresThatAreConfigured) {
+    const test::TemporaryFolder folder;
+    const auto world = comm::make_local_world();
+    comm::LocalCommunicator comm{at::kCPU};
+    auto config = small_config();
+    config.metrics.surface_distances = true;
+    config.metrics.empty_surface_rule = "diagonal";
+    config.metrics.key_metric = "assd";
+    const auto shards = test::phantom_shards(*world, folder.path(), 1);
+    Segmentation task(config, {shards, 1, at::kFloat}, comm);
+    EXPECT_EQ(task.key_metric().name, "assd");
+    EXPECT_FALSE(task.key_metric().higher_is_better);
+
+    const auto result = task.validate_case({"phantom", 0, 1.0}, /*preview=*/false);
+    ASSERT_EQ(result.figures.size(), 12u);
+    EXPECT_EQ(result.figures[4].first, "hd95/WT");
+    const data::ShardReader reader(shards);
+    const auto sample = data::load_case(reader, 0, data::Normalisation::zscore_nonzero);
+    const auto made = infer::region_masks(task.predictor().predict(sample).label_map, reader.scheme());
+    const auto truth = infer::region_masks(sample.label, reader.scheme());
+    const auto distances = metrics::surface_distances(made[1], truth[1], sample.info->spacing_mm);
+    EXPECT_EQ(result.figures[1].second, metrics::dice(made[1], truth[1], metrics::EmptyRule::both_empty_is_one));
+    EXPECT_EQ(result.figures[4].second,
+              metrics::hausdorff_distance(distances, 95, metrics::HausdorffDefinition::max_directed,
+                                          metrics::EmptySurfaceRule::diagonal));
+    config.metrics.key_metric = "hd50";
+    EXPECT_THROW(Segmentation(config, {shards, 1, at::kFloat}, comm), core::ConfigError);
 }
 
 TEST(Segmentation, OfRegionsThatAreToBeOnePieceTheLargestStays) {
