@@ -1,36 +1,81 @@
 // Scores segmentations, a table a region:
 //   build/bin/evaluate --predictions DIR --references DIR --label-scheme brats2020
+//   build/bin/evaluate --predictions DATA --prediction-name t2_anatomy_reader2 --references DATA
+//     --reference-name t2_anatomy_reader1 --label-scheme prostate158_anatomy --surface-distances
 //   mpirun -np 2 build/bin/evaluate --run runs/first --data SHARDS --split test
 #include <iostream>
+#include <optional>
 
 #include "app/evaluation.hpp"
 #include "app/program.hpp"
 #include "app/threads.hpp"
 #include "comm/make_communicator.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "data/durable_file.hpp"
+#include "data/label_scheme.hpp"
+#include "metrics/dice.hpp"
+#include "metrics/surface_distance.hpp"
 
 namespace {
 
 using namespace vox;
 
+/// An option that gives a key of the section `metrics` another value.
+struct MetricsName {
+    const char* option;
+    std::string metrics::Options::* field;
+    void (*check)(const std::string&);
+    const char* meaning;
+};
+
+const std::vector<MetricsName>& names() {
+    static const std::vector<MetricsName> all{
+        {"empty-rule", &metrics::Options::empty_rule, [](const std::string& name) { metrics::empty_rule(name); },
+         "Dice where the truth is empty: both_empty_is_one or skip"},
+        {"hausdorff-definition", &metrics::Options::hausdorff_definition,
+         [](const std::string& name) { metrics::hausdorff_definition(name); }, "max_directed or pooled"},
+        {"average-definition", &metrics::Options::average_definition,
+         [](const std::string& name) { metrics::average_definition(name); }, "pooled, mean_of_directed or to_truth"},
+        {"empty-surface-rule", &metrics::Options::empty_surface_rule,
+         [](const std::string& name) { metrics::empty_surface_rule(name); },
+         "distance where one mask is empty: skip, infinite, diagonal or brats"},
+    };
+    return all;
+}
+
 app::ProgramTable table() {
     namespace po = boost::program_options;
+    static const std::string schemes = core::concat(
+        "what the label values mean: ", core::join(data::label_scheme_names()), ", generic (a region a value)");
     po::options_description options("Options");
     auto add = options.add_options();
     add("predictions", po::value<std::string>(), "folder of <case>.nii.gz label maps");
     add("references", po::value<std::string>(), "folder with the true label maps, searched in all its folders");
-    add("label-scheme", po::value<std::string>(),
-        "what the label values mean: brats2020, brats2023, msd_brats, brats2013, generic (a region a value)");
+    add("prediction-name", po::value<std::string>(),
+        "predictions are DIR/.../<case>/NAME.nii.gz: one label of a data set, such as t2_anatomy_reader2; cases "
+        "without it are left "
+        "out");
+    add("reference-name", po::value<std::string>(),
+        "references are DIR/.../<case>/NAME.nii.gz, such as t2_anatomy_reader1");
+    add("label-scheme", po::value<std::string>(), schemes.c_str());
     add("run", po::value<std::string>(), "instead of predictions: a run, its checkpoints/ or one checkpoint");
     add("data", po::value<std::string>(), "with --run: folder of shards");
     add("split", po::value<std::string>()->default_value("test"), "with --run: train, val or test");
     add("best", po::bool_switch(), "with --run: the checkpoint with the best validation, not the newest");
-    add("empty-rule", po::value<std::string>()->default_value("both_empty_is_one"),
-        "with --predictions: Dice where the truth is empty, both_empty_is_one or skip");
+    add("surface-distances", po::bool_switch(),
+        "also Hausdorff distances (95th percentile and whole) and average surface distance, in mm");
+    for (const auto& name : names()) add(name.option, po::value<std::string>(), name.meaning);
+    add("lesions", po::bool_switch(),
+        "with --run: also average precision of lesions and AUROC of cases, for a label scheme of one region");
     add("output", po::value<std::string>(),
-        "folder for metrics.json and cases.csv (default: beside the predictions or in the run)");
-    return {"evaluate", "Scores label maps against the truth: Dice a region and case.", options};
+        "folder for metrics.json and cases.csv (default: beside the predictions or in the run; none with "
+        "--prediction-name)");
+    return {
+        "evaluate",
+        "Scores label maps against the truth: figures a region and case.\n"
+        "Definitions are those of the section metrics of a configuration: with --run the run's own, unless given here.",
+        options};
 }
 
 std::string text(const app::Arguments& arguments, const char* name) {
@@ -55,31 +100,58 @@ void check_usage(const app::Arguments& arguments) {
     const auto split = arguments["split"].as<std::string>();
     if (split != "train" && split != "val" && split != "test")
         throw core::UsageError("--split " + split + ": there are train, val and test");
-    named(arguments["empty-rule"].as<std::string>(), metrics::empty_rule);
+    for (const auto& name : names())
+        if (arguments.count(name.option))
+            named(text(arguments, name.option), [&](const std::string& value) { name.check(value); });
+    if (arguments.count("predictions") && arguments["lesions"].as<bool>())
+        throw core::UsageError("--lesions needs the probabilities of --run: label maps have none");
+    if (arguments.count("run") && (arguments.count("prediction-name") || arguments.count("reference-name")))
+        throw core::UsageError("--prediction-name and --reference-name belong to --predictions, not to --run");
     if (arguments.count("predictions")) {
         const auto scheme = text(arguments, "label-scheme");
         if (scheme != "generic") named(scheme, data::label_scheme);
     }
 }
 
-std::filesystem::path output_folder(const app::Arguments& arguments) {
+/// Nothing is written into a data set unasked.
+std::optional<std::filesystem::path> output_folder(const app::Arguments& arguments) {
     if (arguments.count("output")) return text(arguments, "output");
     if (arguments.count("run")) return std::filesystem::path(text(arguments, "run")) / "evaluation";
+    if (arguments.count("prediction-name")) return std::nullopt;
     return text(arguments, "predictions");
+}
+
+/// What the command line says about the figures; the rest stays as it is.
+void change_metrics(const app::Arguments& arguments, metrics::Options& options) {
+    for (const auto& name : names())
+        if (arguments.count(name.option)) options.*name.field = text(arguments, name.option);
+    if (arguments["surface-distances"].as<bool>()) options.surface_distances = true;
+    if (arguments["lesions"].as<bool>()) options.lesions = true;
+}
+
+app::LabelPlace place(const app::Arguments& arguments, const char* folder, const char* name) {
+    return {text(arguments, folder), arguments.count(name) ? text(arguments, name) : ""};
 }
 
 report::FiguresTable score(comm::World& world, const app::Arguments& arguments) {
     if (arguments.count("run")) {
         app::settle_threads(world);
         const auto comm = comm::make_communicator(world, {});
-        return app::evaluate_run(world, text(arguments, "run"), arguments["best"].as<bool>(), text(arguments, "data"),
-                                 text(arguments, "split"), comm->device());
+        return app::evaluate_run(world,
+                                 {.run = text(arguments, "run"),
+                                  .best = arguments["best"].as<bool>(),
+                                  .shards = text(arguments, "data"),
+                                  .split = text(arguments, "split"),
+                                  .change_metrics = [&](metrics::Options& own) { change_metrics(arguments, own); }},
+                                 comm->device());
     }
     report::FiguresTable result;
     world.on_root("scoring", [&] {
-        result =
-            app::evaluate_files(text(arguments, "predictions"), text(arguments, "references"),
-                                text(arguments, "label-scheme"), metrics::empty_rule(text(arguments, "empty-rule")));
+        metrics::Options options;
+        change_metrics(arguments, options);
+        result = app::evaluate_files(place(arguments, "predictions", "prediction-name"),
+                                     place(arguments, "references", "reference-name"), text(arguments, "label-scheme"),
+                                     options);
     });
     return result;
 }
@@ -93,10 +165,11 @@ int main(int argc, char** argv) {
         const auto result = score(world, arguments);
         world.on_root("writing the figures", [&] {
             std::cout << report::to_text(result);
-            data::make_output_folder(folder);
-            report::write_json(folder / "metrics.json", result);
-            report::write_csv(folder / "cases.csv", result);
-            core::log::info("written: ", (folder / "metrics.json").string(), " and cases.csv");
+            if (!folder) return;
+            data::make_output_folder(*folder);
+            report::write_json(*folder / "metrics.json", result);
+            report::write_csv(*folder / "cases.csv", result);
+            core::log::info("written: ", (*folder / "metrics.json").string(), " and cases.csv");
         });
         return core::ExitCode::done;
     });

@@ -1,26 +1,41 @@
 #pragma once
 // Scoring segmentations: files against files, or a run on a split of its shards.
 
+#include <c10/core/Device.h>
+
 #include <filesystem>
+#include <functional>
 #include <string>
 
+#include "app/label_files.hpp"
 #include "comm/world.hpp"
-#include "data/label_scheme.hpp"
-#include "metrics/dice.hpp"
+#include "metrics/options.hpp"
 #include "report/figures_table.hpp"
 
 namespace vox::app {
 
-/// One rank.  Each `<id>.nii[.gz]` of `predictions` against the one reference `<id>`, `<id>_seg`, `<id>-seg` or `<id>/seg` (label,
-/// mask) anywhere below `references`: Dice a region, and their mean.  `scheme` is a name that data::label_scheme knows, or
-/// "generic" (a region a value of the references).  Throws DataError, naming the case, where a reference is missing or there are
-/// two, grids differ, or a label value is not of the scheme.
-report::FiguresTable evaluate_files(const std::filesystem::path& predictions, const std::filesystem::path& references,
-                                    const std::string& scheme, metrics::EmptyRule rule);
+/// One rank.  Each pair of label_pairs: the figures of tasks::SegmentationFigures on the files' own grid, in mm by the reference's
+/// affine.  `scheme` is a name that data::label_scheme knows, or "generic" (a region a value of the references).  Throws DataError,
+/// naming the case, as label_pairs, and where grids differ or a label value is not of the scheme; ConfigError for lesions, which
+/// need probabilities.
+report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPlace& references,
+                                    const std::string& scheme, const metrics::Options& options);
 
-/// All ranks: predicts every labelled case of `split`, each on one rank.  The same table on every rank.  The shards' label values
-/// may differ from those of the training data (2018-2021 and 2023), their regions may not.
-report::FiguresTable evaluate_run(comm::World& world, const std::filesystem::path& run, bool best,
-                                  const std::filesystem::path& shards, const std::string& split, at::Device device);
+/// What evaluate_run judges.
+struct RunToEvaluate {
+    std::filesystem::path run;
+    bool best = false;  // the checkpoint with the best validation, not the newest
+    std::filesystem::path shards;
+    std::string split;
+    std::function<void(metrics::Options&)> change_metrics;  // where others than the run's own are wanted; may be empty
+};
+
+/// All ranks: predicts every labelled case of the split, each on one rank.  The same table on every rank, with the figures that
+/// validation gives, by the run's section `metrics`: a column of the table has the mean that validation shows under that name (its
+/// "mean" and "hd95" are means over cases, validation's are means over regions: another number where a case lacks a figure).
+/// All regions of the scheme count, also those that validation leaves out because no training case shows them.  On the stored
+/// grid; the note says so where cases were resampled to it.  The shards' label values may differ from those of the training data
+/// (2018-2021 and 2023), their regions may not.
+report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device);
 
 }  // namespace vox::app

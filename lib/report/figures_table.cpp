@@ -12,6 +12,8 @@
 namespace vox::report {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 std::string fixed(double value) {
     if (std::isnan(value)) return "-";
     char text[32];
@@ -39,6 +41,18 @@ std::string csv_cell(const std::string& text) {
     std::string quoted = "\"";
     for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
     return quoted + '"';
+}
+
+/// JSON has no infinity.
+void put(Json& object, const std::string& name, double value) {
+    object[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+    if (std::isinf(value)) object[name + ".text"] = value > 0 ? "inf" : "-inf";
+}
+
+Json object_of(const std::vector<std::string>& names, const std::vector<double>& values) {
+    Json result = Json::object();
+    for (size_t c = 0; c < values.size(); ++c) put(result, names[c], values[c]);
+    return result;
 }
 
 }  // namespace
@@ -70,24 +84,16 @@ std::string to_text(const FiguresTable& table) {
     for (const auto& row : table.rows) line(row.id, row.values);
     line("mean", table.means());
     text += '\n';
+    for (const auto& [name, value] : table.all_cases) text += core::concat(name, ' ', fixed(value), '\n');
     if (!table.note.empty()) text += table.note + '\n';
     return text;
 }
 
 void write_json(const std::filesystem::path& file, const FiguresTable& table) {
-    using Json = nlohmann::ordered_json;
-    const auto object = [&](const std::vector<double>& values) {
-        Json result = Json::object();
-        for (size_t c = 0; c < values.size(); ++c) {
-            if (std::isnan(values[c]))
-                result[table.columns[c]] = nullptr;
-            else
-                result[table.columns[c]] = values[c];
-        }
-        return result;
-    };
-    Json root{{"note", table.note}, {"mean", object(table.means())}, {"cases", Json::object()}};
-    for (const auto& row : table.rows) root["cases"][row.id] = object(row.values);
+    Json root{{"note", table.note}, {"mean", object_of(table.columns, table.means())}};
+    for (const auto& [name, value] : table.all_cases) put(root["all_cases"], name, value);
+    root["cases"] = Json::object();
+    for (const auto& row : table.rows) root["cases"][row.id] = object_of(table.columns, row.values);
     write_text(file, root.dump(2) + '\n');
 }
 

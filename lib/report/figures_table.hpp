@@ -18,16 +18,18 @@ struct FiguresTable {
     std::string id_title = "case";
     std::vector<std::string> columns;  // "TC", "WT", "ET", "mean"
     std::vector<TableRow> rows;
-    std::string note;                  // what a reader must know: the rule for empty masks
+    std::string note;                  // what a reader must know: definitions, the rule for empty masks
+    std::vector<std::pair<std::string, double>> all_cases;  // figures of all cases together, no mean of theirs
 
     /// The mean of each column over the rows that have a figure; NaN where none has.
     std::vector<double> means() const;
 };
 
-/// Aligned text: a line a row, then the means, then the note.
+/// Aligned text: a line a row, then the means, then the figures of all cases, then the note.
 std::string to_text(const FiguresTable& table);
 
-/// metrics.json: {"note", "mean": {column: value}, "cases": {id: {column: value}}}; NaN as null.  Throws WriteError.
+/// metrics.json: {"note", "mean": {column: value}, "all_cases": {name: value} where there are any, "cases": {id: {column: value}}}.
+/// NaN is null; what is infinite too, with its text in a field "<column>.text" after it, as in metrics.jsonl.  Throws WriteError.
 void write_json(const std::filesystem::path& file, const FiguresTable& table);
 
 /// A header line, then a line a row; NaN as an empty cell.  Throws WriteError.
