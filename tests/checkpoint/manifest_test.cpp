@@ -99,7 +99,7 @@ TEST(Retention, BestIsOfThePhaseHonoursTheDirectionAndIgnoresNaN) {
     EXPECT_EQ(best_step({{4, "a", std::nullopt}}, "a"), std::nullopt);
     EXPECT_EQ(best_step({{1, "", Metric{"loss", 0.5, false}}, {2, "", Metric{"loss", 0.4, false}}}, ""), 2);
     EXPECT_EQ(
-        best_step({with_dice(1, 0.9), {2, "main", Metric{"hd95", 7, false}}, {3, "main", Metric{"hd95", 8, false}}},
+        best_step({{3, "main", Metric{"hd95", 0.8, false}}, {2, "main", Metric{"hd95", 0.5, false}}, with_dice(1, 0.9)},
                   "main"),
         2)
         << "millimetres do not compete with Dice";

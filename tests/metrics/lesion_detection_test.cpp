@@ -29,7 +29,7 @@ TEST(Assignment, HasTheSumOfScipys) {
         std::vector<std::vector<double>> gain(rows, std::vector<double>(columns));
         for (size_t i = 0; i < rows * columns; ++i) {
             const double value = draw.const_data_ptr<double>()[i];
-            gain[i / columns][i % columns] = value < 0.4 ? 0 : value;
+            gain[i / columns][i % columns] = value < 0.2 ? 0 : value;
         }
         const auto chosen = best_assignment(gain);
         std::vector<bool> used(columns, false);

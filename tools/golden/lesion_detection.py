@@ -124,10 +124,10 @@ for _ in range(12):
 
 assignments = []
 for n in range(25):
-    rows = int(rng.integers(1, 7))
-    columns = rows + int(rng.integers(0, 5))
+    rows = int(rng.integers(1, 19))
+    columns = rows + int(rng.integers(0, 3))
     gain = uniform([rows, columns], 1010 + n)
-    gain = np.where(gain < 0.4, 0, gain)
+    gain = np.where(gain < 0.2, 0, gain)
     chosen = linear_sum_assignment(gain, maximize=True)
     assignments.append(dict(rows=rows, columns=columns, stream=1010 + n, sum=float(gain[chosen].sum())))
 
