@@ -5,6 +5,8 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -54,29 +56,127 @@ LesionCandidates above_threshold(const at::Tensor& probabilities, const LesionCa
     return found;
 }
 
+/// One component above a threshold: its voxels as flat indices, in no order.
+using Voxels = std::vector<int64_t>;
+
+/// Components around given voxels, without a look at the rest of the volume.
+class Flood {
+public:
+    Flood(const at::Tensor& map, float threshold)
+        : size_{map.size(0), map.size(1), map.size(2)},
+          value_(map.const_data_ptr<float>()),
+          threshold_(threshold),
+          seen_(static_cast<size_t>(map.numel()), false) {}
+
+    bool has_seen(int64_t voxel) const { return seen_[static_cast<size_t>(voxel)]; }
+
+    Voxels around(int64_t first) {
+        Voxels found;
+        visit(first, found);
+        for (size_t next = 0; next < found.size(); ++next) {
+            const int64_t at = found[next], w = at % size_[2], h = at / size_[2] % size_[1],
+                          d = at / (size_[2] * size_[1]);
+            for (int64_t z = std::max<int64_t>(d - 1, 0); z <= std::min(d + 1, size_[0] - 1); ++z)
+                for (int64_t y = std::max<int64_t>(h - 1, 0); y <= std::min(h + 1, size_[1] - 1); ++y)
+                    for (int64_t x = std::max<int64_t>(w - 1, 0); x <= std::min(w + 1, size_[2] - 1); ++x)
+                        visit((z * size_[1] + y) * size_[2] + x, found);
+        }
+        return found;
+    }
+
+private:
+    void visit(int64_t voxel, Voxels& found) {
+        if (seen_[static_cast<size_t>(voxel)] || value_[voxel] < threshold_ || value_[voxel] == 0) return;
+        seen_[static_cast<size_t>(voxel)] = true;
+        found.push_back(voxel);
+    }
+
+    std::array<int64_t, 3> size_;
+    const float* value_;
+    float threshold_;
+    std::vector<bool> seen_;
+};
+
+/// The components of more than `min_voxels` voxels that hold the map's maximum, in raster order of their first voxels.
+std::vector<Voxels> blobs_with(float highest, const at::Tensor& map, float threshold, int64_t min_voxels) {
+    const auto* value = map.const_data_ptr<float>();
+    Flood flood(map, threshold);
+    std::vector<Voxels> blobs;
+    for (int64_t at = 0; at < map.numel(); ++at) {
+        if (value[at] != highest || flood.has_seen(at)) continue;
+        auto blob = flood.around(at);
+        if (static_cast<int64_t>(blob.size()) > min_voxels) blobs.push_back(std::move(blob));
+    }
+    std::ranges::sort(blobs, {}, [](const Voxels& blob) { return std::ranges::min(blob); });
+    return blobs;
+}
+
+/// All components of more than `min_voxels` voxels, highest peak first, equal ones in raster order.
+std::vector<Voxels> all_blobs(const at::Tensor& map, float threshold, int64_t min_voxels) {
+    const auto blobs = blobs_of(map, threshold, min_voxels);
+    std::vector<Voxels> voxels(blobs.peak.size());
+    const auto* number = blobs.components.number.const_data_ptr<int32_t>();
+    for (int64_t at = 0; at < map.numel(); ++at)
+        if (number[at] > 0) voxels[static_cast<size_t>(number[at] - 1)].push_back(at);
+    std::vector<size_t> order;
+    for (size_t n = 0; n < voxels.size(); ++n)
+        if (blobs.peak[n] > 0) order.push_back(n);
+    std::ranges::stable_sort(order, std::greater<>(), [&](size_t n) { return blobs.peak[n]; });
+    std::vector<Voxels> sorted;
+    for (const size_t n : order) sorted.push_back(std::move(voxels[n]));
+    return sorted;
+}
+
+/// Candidates so far, and what is left of the map.
+class Extraction {
+public:
+    explicit Extraction(const at::Tensor& probabilities)
+        : found{at::zeros(probabilities.sizes(), at::kInt), {}},
+          left(probabilities.clone()),
+          taken_(at::zeros(probabilities.sizes(), at::kBool)) {}
+
+    /// Out of the map; among the candidates where it touches none of them.
+    void take(const Voxels& blob) {
+        auto* value = left.mutable_data_ptr<float>();
+        const auto* is_taken = taken_.const_data_ptr<bool>();
+        const bool alone = std::ranges::none_of(blob, [&](int64_t at) { return is_taken[at]; });
+        if (alone) {
+            float peak = 0;
+            for (const int64_t at : blob) peak = std::max(peak, value[at]);
+            found.confidence.push_back(peak);
+            const auto mine = static_cast<int32_t>(found.confidence.size());
+            auto* number = found.number.mutable_data_ptr<int32_t>();
+            for (const int64_t at : blob) number[at] = mine;
+            taken_.logical_or_(grown(found.number.eq(mine)));
+        }
+        for (const int64_t at : blob) value[at] = 0;
+    }
+
+    LesionCandidates found;
+    at::Tensor left;
+
+private:
+    at::Tensor taken_;  // candidates, and what touches them
+};
+
+/// As long as the map's maximum stays, so do the threshold and the components: they are taken together.
 LesionCandidates one_after_the_other(const at::Tensor& probabilities, const LesionCandidateOptions& options) {
-    LesionCandidates found{at::zeros(probabilities.sizes(), at::kInt), {}};
-    auto left = probabilities.clone();
-    auto taken = at::zeros(probabilities.sizes(), at::kBool);  // candidates, and what touches them
-    while (found.confidence.size() < options.most) {
-        const float highest = left.max().item<float>();
+    Extraction extraction(probabilities);
+    while (extraction.found.confidence.size() < options.most) {
+        const float highest = extraction.left.max().item<float>();
         if (highest < static_cast<float>(options.least_peak)) break;
         const float threshold = highest / static_cast<float>(options.factor);
-        const auto blobs = blobs_of(left, threshold, options.min_voxels);
-        const auto peak = std::ranges::max_element(blobs.peak);  // the first one of equals
-        if (peak == blobs.peak.end() || *peak == 0) {
-            left.masked_fill_(left.gt(threshold), 0);
-            continue;
+        auto blobs = blobs_with(highest, extraction.left, threshold, options.min_voxels);
+        const bool only_small =
+            blobs.empty();  // hold the maximum: the next lower ones come, then all of this height goes
+        if (only_small) blobs = all_blobs(extraction.left, threshold, options.min_voxels);
+        for (const auto& blob : blobs) {
+            if (extraction.found.confidence.size() == options.most) return extraction.found;
+            extraction.take(blob);
         }
-        const auto blob = blobs.components.number.eq(static_cast<int64_t>(peak - blobs.peak.begin()) + 1);
-        if (!blob.logical_and(taken).any().item<bool>()) {
-            found.confidence.push_back(*peak);
-            found.number.masked_fill_(blob, static_cast<int64_t>(found.confidence.size()));
-            taken.logical_or_(grown(blob));
-        }
-        left.masked_fill_(blob, 0);
+        if (only_small) extraction.left.masked_fill_(extraction.left.gt(threshold), 0);
     }
-    return found;
+    return extraction.found;
 }
 
 }  // namespace

@@ -55,6 +55,20 @@ TEST(LesionCandidates, ASmallOneIsNoneAndAFollowerTouchesNoEarlierOne) {
     EXPECT_EQ(found.number.eq(2).sum().item<int64_t>(), 60);
 }
 
+// A network that is sure gives exactly 1 in several places: the first in raster order is the first candidate; a place of few
+// voxels with the same 1 stays in nobody's way.
+TEST(LesionCandidates, OfEqualPeaksTheFirstComesFirst) {
+    auto map = at::zeros({6, 16, 16}, at::kFloat);
+    map.narrow(1, 0, 5).narrow(2, 9, 5).fill_(0.5);  // its first voxel comes first, its peak last
+    map[5][4][13] = 1;
+    map.narrow(1, 9, 5).narrow(2, 0, 5).fill_(1);
+    map[0][15][15] = 1;
+    const auto found = lesion_candidates(map, {});
+    EXPECT_THAT(found.confidence, ElementsAre(1, 1));
+    EXPECT_EQ(found.number[0][0][9].item<int>(), 1);
+    EXPECT_EQ(found.number[0][9][0].item<int>(), 2);
+}
+
 TEST(LesionCandidates, NothingIsFoundInNothing) {
     const auto nothing = at::zeros({3, 4, 5}, at::kFloat);
     EXPECT_TRUE(lesion_candidates(nothing, {}).confidence.empty());
