@@ -42,6 +42,12 @@ const std::vector<std::pair<std::string, Style>>& training_styles() {
 const std::vector<std::pair<std::string, Style>>& validation_styles() {
     static const std::vector<std::pair<std::string, Style>> styles{
         {"dice", {"Validation Dice", "Dice", "mean", 1.0, OverRanks::mean, false, 0.0, 1.0}},
+        {"hd95", {"Validation HD95", "mm", "mean", 1.0, OverRanks::mean, false, 0.0, {}}},
+        {"hd100", {"Validation Hausdorff distance", "mm", "mean", 1.0, OverRanks::mean, false, 0.0, {}}},
+        {"assd", {"Validation average surface distance", "mm", "mean", 1.0, OverRanks::mean, false, 0.0, {}}},
+        {"lesion_ap", {"Validation: lesions", "average precision", "all cases", 1.0, OverRanks::mean, false, 0.0, 1.0}},
+        {"lesion_auroc",
+         {"Validation: cases with lesions", "AUROC", "all cases", 1.0, OverRanks::mean, false, 0.0, 1.0}},
         {"loss", {"Validation loss", "loss", "total", 1.0, OverRanks::mean, true, {}, {}}},
     };
     return styles;

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "report/base64.hpp"
 #include "report/chart.hpp"
+#include "report/curves.hpp"
 #include "report/example_run.hpp"
 
 namespace vox::report {
@@ -169,6 +170,28 @@ TEST(Base64, MatchesTheStandardsExamples) {
     EXPECT_EQ(base64("foo"), "Zm9v");
     EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
     EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
+// The table of figures marks the best validation of each.
+TEST(Curves, DistancesAreBetterWhereTheyAreSmall) {
+    for (const std::string name : {"hd95", "hd100/TZ", "hd97.5/PZ", "assd", "asd/TZ", "loss/dice_TC"})
+        EXPECT_FALSE(higher_is_better(name)) << name;
+    for (const std::string name : {"dice", "dice/TZ", "lesion_ap", "lesion_auroc"})
+        EXPECT_TRUE(higher_is_better(name)) << name;
+}
+
+TEST(Curves, ValidationOfDistancesAndLesionsHasUnits) {
+    History history;
+    history.last_step = 4;
+    for (const std::string name : {"lesion_ap", "assd", "hd95"})
+        history.validation.push_back({name, {{name, {2, 4}, {0.5, 0.75}}, {"TZ", {2, 4}, {0.5, 1.5}}}});
+    std::vector<std::string> units, names;
+    for (const auto& chart : validation_charts(history)) {
+        units.push_back(chart.unit);
+        for (const auto& series : chart.series) names.push_back(series.name);
+    }
+    EXPECT_THAT(units, testing::ElementsAre("mm", "mm", "average precision"));
+    EXPECT_THAT(names, testing::ElementsAre("mean", "TZ", "mean", "TZ", "all cases", "TZ"));
 }
 
 }  // namespace
