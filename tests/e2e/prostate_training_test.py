@@ -27,15 +27,21 @@ NARROW = {
     "checkpoint.every_minutes": 0,
     "checkpoint.every_steps": 0,
 }
+# Every augmentation there is, more often than anybody would want it.
 AUGMENTED = {
     "data.flip_probability": 0.5,
     "data.intensity_scale": 0.1,
     "data.intensity_shift": 0.2,
+    **{f"data.intensity.{name}_probability": 0.4 for name in (
+        "bias_field", "gaussian_smooth", "gibbs_noise", "gaussian_noise", "sharpen", "contrast")},
+    **{f"data.spatial.{name}_probability": 0.4 for name in ("affine", "rotate", "zoom", "elastic", "rotate90")},
+    "data.spatial.margin": "[4,4,4]",
 }
 
 
-def train(config, shards, run, values, ranks):
-    return support.run("train", "--config", CONFIGS / f"{config}.yaml", "--data", shards, "--run", run, *support.settings(values), ranks=ranks)
+def train(config, shards, run, values, ranks, **options):
+    return support.run("train", "--config", CONFIGS / f"{config}.yaml", "--data", shards, "--run", run, *support.settings(values),
+                       ranks=ranks, **options)
 
 
 class ShippedConfigurations(support.Case):
@@ -59,7 +65,7 @@ class ShippedConfigurations(support.Case):
     def test_zones_of_held_out_phantoms(self):
         """smoke.yaml as it is: what the README promises of it."""
         shards, run = support.prostate_shards(24, 96, "anatomy", "1.5,1,1"), self.folder / "run"
-        train("smoke", shards, run, {"train.threads_per_rank": 1}, ranks=2)
+        train("smoke", shards, run, {"train.threads_per_rank": 1}, ranks=2, timeout=900)
         support.run("evaluate", "--run", run, "--data", shards, "--split", "test", ranks=2)
         figures = json.loads((run / "evaluation" / "metrics.json").read_text())["mean"]
         alone = support.run("voxelwise_baseline", "--train", shards, "--test", shards).splitlines()[-1]
