@@ -24,8 +24,9 @@ fi
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
 # Shards are opened read-only; file locks only make network file systems fail.
 export HDF5_USE_FILE_LOCKING=FALSE
-# mpirun: room between SIGTERM and SIGKILL, so that a save in flight ends (Open MPI's default is one second).
-export OMPI_MCA_odls_base_sigkill_timeout=30
+# mpirun: seconds between SIGTERM and SIGKILL, so that a save in flight ends (Open MPI's default is one).  It waits as long, and some
+# seconds more, before it leaves with a rank's code that is not 0.
+export OMPI_MCA_odls_base_sigkill_timeout=10
 # mpirun notices in seconds that a host is gone, not after a minute.
 export OMPI_MCA_oob_tcp_keepalive_time=2 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=3
 # NCCL says once which version and which network it uses; set INFO to look for trouble between nodes.
