@@ -41,7 +41,7 @@ def main():
     label = image[:1].mul(4).floor()
 
     def ours():
-        return statistics.median(float(line) for line in run([BIN / "augment_bench", arguments.size, arguments.crops]).split())
+        return statistics.median(float(line) for line in run([BIN / "augment_bench", "--size", arguments.size, "--crops", arguments.crops]).split())
 
     def monai():
         seconds = []
