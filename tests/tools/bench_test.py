@@ -43,13 +43,12 @@ class Bench(unittest.TestCase):
 
     def test_prostate_steps(self):
         """What it compares is exact: the same losses as MONAI's network, loss, optimizer and one cycle, normalised over two ranks."""
-        for task, parameters in (("tumor", 38_166_085), ("anatomy", 38_165_360)):
-            result = self.measure("prostate_steps.py", "--task", task, "--steps", "3", "--size", "64")
-            self.assertEqual(result["ours"]["parameters"], parameters)
-            self.assertEqual(result["reference"]["parameters"], parameters)
-            self.assertEqual(len(result["losses"]["ours"]), 3)
-            self.assertLessEqual(result["largest_difference"], 1e-4)
-            self.assertGreater(abs(result["losses"]["ours"][0] - result["losses"]["ours"][2]), 1e-4, "the weights must move")
+        result = self.measure("prostate_steps.py", "--steps", "3", "--size", "64")
+        self.assertEqual(result["ours"]["parameters"], 38_166_085)
+        self.assertEqual(result["reference"]["parameters"], 38_166_085)
+        self.assertEqual(len(result["losses"]["ours"]), 3)
+        self.assertLessEqual(result["largest_difference"], 1e-4)
+        self.assertGreater(abs(result["losses"]["ours"][0] - result["losses"]["ours"][2]), 1e-4, "the weights must move")
 
     def test_crops(self):
         result = self.measure("crops.py", "--cases", "2", "--size", "40", "--crop", "24", "--rounds", "1", "--timed", "32",
