@@ -32,6 +32,11 @@ export OMPI_MCA_oob_tcp_keepalive_time=2 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI
 # NCCL says once which version and which network it uses; set INFO to look for trouble between nodes.
 export NCCL_DEBUG="${NCCL_DEBUG:-VERSION}"
 
+# When the job ends, in seconds since 1970, for train.stop_margin_s; Slurm before 23.02 does not say it by itself.
+if [ -z "${SLURM_JOB_END_TIME:-}" ] && [ -n "${SLURM_JOB_ID:-}" ]; then
+  SLURM_JOB_END_TIME=$(date -d "$(squeue --noheader --job "$SLURM_JOB_ID" --format %e)" +%s 2>/dev/null) && export SLURM_JOB_END_TIME
+fi
+
 # The name under which `scontrol requeue` knows this job: a task of an array has one of its own.
 voxrank_job() {
   if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then

@@ -19,6 +19,10 @@ void Options::read(config::Section section) {
                   "steps between two comparisons of all ranks' weights; 0: never");
     section.value("max_bad_steps", max_bad_steps, "stop after so many steps in a row whose gradients were not finite");
     section.value("bucket_mb", bucket_mb, "size at which a bucket of gradients is reduced");
+    section.value(
+        "stop_margin_s", stop_margin_s,
+        "under Slurm: seconds before the job's time limit at which the run saves and ends with 75; 0: it does "
+        "not look at the limit");
     section.value("threads_per_rank", threads_per_rank, "compute threads of a rank; 0: cores of the node / its ranks");
     section.value("init_from", init_from,
                   "start from the weights of this checkpoint, run or .safetensors file; empty: from scratch");
@@ -42,6 +46,7 @@ void Options::read(config::Section section) {
     section.require(replica_check_every >= 0, "replica_check_every must be 0 or more");
     section.require(max_bad_steps >= 1, "max_bad_steps must be 1 or more");
     section.require(bucket_mb >= 1, "bucket_mb must be 1 or more");
+    section.require(stop_margin_s >= 0, "stop_margin_s must be 0 or more");
     section.require(threads_per_rank >= 0, "threads_per_rank must be 0 or more");
 }
 

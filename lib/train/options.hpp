@@ -25,6 +25,7 @@ struct Options {
     int64_t max_bad_steps = 10;
     int64_t bucket_mb = 8;
     int64_t threads_per_rank = 0;
+    double stop_margin_s = 60;
     std::string init_from;
     OptimizerOptions optimizer;
     ScheduleOptions schedule;

@@ -1,15 +1,25 @@
 #pragma once
 
+#include <string>
+
 namespace vox::train {
 
-/// From construction to destruction SIGUSR1 and SIGTERM ask the run to stop after the current step.  One object a process.
-/// Any rank may receive the signal; the trainer agrees on the step at which all stop.
+/// When a run has to stop before its work is done: from construction to destruction SIGUSR1 and SIGTERM ask for it, and the end
+/// of the job, where it has one.  One object a process.  Any rank may be asked; the trainer agrees on the step at which all stop.
 class StopSignal {
 public:
-    StopSignal();
+    /// The job's end is SLURM_JOB_END_TIME, in seconds since 1970, which Slurm or slurm/env.sh sets; the run is asked to stop
+    /// `margin_s` before it.  0: the end is not looked at.
+    explicit StopSignal(double margin_s = 0);
     ~StopSignal();
     StopSignal(const StopSignal&) = delete;
+
     bool requested() const;  // on this rank, by now
+    std::string reason() const;  // for the log
+
+private:
+    double stop_at_ = 0;  // seconds since 1970; 0: the job has no end
+    double margin_s_;
 };
 
 }  // namespace vox::train

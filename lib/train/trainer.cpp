@@ -20,7 +20,8 @@ Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::C
       run_(std::move(run)),
       early_stopping_(options.early_stopping),
       precision_(resolve_precision(options.precision, comm.device())),
-      scaler_(precision_) {
+      scaler_(precision_),
+      stop_signal_(options.stop_margin_s) {
     total_steps_ = options_.total_steps(task_.train_data().steps_per_epoch(options_.accumulation));
     broadcast_replicas(task_.model(), comm_);
     begin_phase(task_.phase({0, 0}), 0);
@@ -43,6 +44,9 @@ core::ExitCode Trainer::run() {
         if (validation_due()) run_validation();
         const bool last = steps_done_ == total_steps_ || early_stopping_.over();
         if (result.stop && !last) {
+            if (world_.is_root())
+                core::log::info("stopping after step ", steps_done_, ": ", stop_signal_.reason(),
+                                "; start the same command again to go on");
             save(/*wait=*/true);
             code = core::ExitCode::stopped;
             break;

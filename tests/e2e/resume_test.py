@@ -66,6 +66,23 @@ class Resume(support.Case):
         support.run(*self.arguments(folder), ranks=2)
         self.assertEqual(self.weights(folder), self.weights(undisturbed))
 
+    def test_the_end_of_the_job_is_a_stop(self):
+        """As under Slurm, whose script says when the job ends."""
+        folder = self.folder / "limited"
+        words = [*self.arguments(folder), *support.settings({"train.steps": 100000, "train.stop_margin_s": 50,
+                                                             "train.schedule.name": "constant"})]
+        begin = time.time()
+        text = support.run(*words, ranks=2, expect=75, environment={"SLURM_JOB_END_TIME": str(int(begin) + 58)})
+        self.assertIn("the job's time limit is less than 50 s away", text)
+        self.assertGreater(time.time() - begin, 7, "it stopped before it had to")
+        last = support.step_of(support.newest_checkpoint(folder))
+        self.assertEqual(last, max(support.metrics(folder)))
+        # Without a margin the limit is nobody's business.
+        text = support.run(*self.arguments(folder), *support.settings({"train.steps": last + 3, "train.stop_margin_s": 0,
+                                                                       "train.schedule.name": "constant"}),
+                           ranks=2, environment={"SLURM_JOB_END_TIME": str(int(begin))})
+        self.assertEqual(support.step_of(support.newest_checkpoint(folder)), last + 3)
+
     def test_other_world_size_goes_on_with_the_same_samples(self):
         # np 2, batch 1: a global micro-batch of 2, which the checkpoint keeps when one rank goes on alone.  A constant rate,
         # because the shorter first half would end a schedule earlier.

@@ -102,13 +102,24 @@ class Slurm(unittest.TestCase):
                 self.assertIn("stopped and saved", self.log(job))
                 self.assert_as_undisturbed(run, job)
 
+    def test_the_time_limit_is_seen_in_time(self):
+        """A limit of one minute; a margin of 48 s leaves the first part some seconds."""
+        run = self.folder / "limited"
+        job = self.submit(run, "--time=1", "--signal=B:USR1@0", values={
+            "train.steps": 100000, "train.stop_margin_s": 48, "train.schedule.name": "constant"}.items())
+        self.cluster.wait_until(lambda: self.cluster.field(job, "JobState") == "PENDING" and self.cluster.field(job, "Restarts") == "1",
+                                50, f"job {job} does not go back into the queue")
+        self.assertIn("the job's time limit is less than 48 s away", self.log(job))
+        self.cluster.command("scancel", job)
+        self.assertEqual(support.step_of(support.newest_checkpoint(run)), max(support.metrics(run)))
+
     def test_scancel_loses_at_most_what_came_after_the_last_checkpoint(self):
         run = self.folder / "cancelled"
         job = self.submit(run)
         self.wait_for_step(job, run, 12)
         self.cluster.command("scancel", job)
         self.cluster.wait_for(job, ("CANCELLED",), 60)
-        self.assertGreaterEqual(int(support.newest_checkpoint(run).name[5:13]), 10)
+        self.assertGreaterEqual(support.step_of(support.newest_checkpoint(run)), 10)
         again = self.submit(run)
         self.assertEqual(self.cluster.wait_for(again, ("COMPLETED", "FAILED"), 120), "COMPLETED", self.log(again))
         self.assertIn("going on from", self.log(again))
