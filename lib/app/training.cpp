@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "app/batch_arithmetic.hpp"
 #include "app/threads.hpp"
 #include "app/version.hpp"
 #include "comm/make_communicator.hpp"
@@ -17,30 +18,6 @@ void write_config(const std::filesystem::path& file, const std::string& yaml) {
     std::ofstream out(file);
     out << yaml;
     if (!out.flush()) throw core::WriteError(core::concat("cannot write ", file.string(), ": is the disk full?"));
-}
-
-void print_arithmetic(const train::RunRecord& record, const RunConfig& config, const comm::Communicator& comm,
-                      train::Task& task) {
-    int64_t parameters = 0;
-    for (const auto& parameter : task.model().parameters()) parameters += parameter.numel();
-    if (config.distributed == true && comm.size() == 1)
-        core::log::info("distributed: true, but one rank was started and trains alone; 'mpirun -np N' starts N");
-    const int64_t steps_per_epoch = task.train_data().steps_per_epoch(config.train.accumulation);
-    core::log::info(config.task.model.name, ": ", parameters, " parameters");
-    core::log::info("effective batch ", record.global_micro_batch * config.train.accumulation, " = ",
-                    record.global_micro_batch, " items a micro-batch over ", comm.size(), " ranks x ",
-                    config.train.accumulation, " accumulated");
-    core::log::info(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",
-                    task.validation_cases().size(), " validation cases; ", comm.backend(), " on ", comm.device().str(),
-                    ", ", record.threads_per_rank, " threads a rank");
-}
-
-/// What `distributed: false` asks for is the launcher's to give.
-void check_distributed(const comm::World& world, const RunConfig& config) {
-    if (config.distributed == false && world.size() > 1)
-        throw core::ConfigError(
-            core::concat("'distributed' is false, but ", world.size(),
-                         " ranks were started: start the program without mpirun, or set distributed: true"));
 }
 
 /// Rank 0.  The folder that this run takes.
@@ -103,7 +80,9 @@ core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     world.together("opening the data set", [&] {
         task = tasks::make_task(config.task, {config.shards, run.record.global_micro_batch, dtype}, *task_comm);
     });
-    print_arithmetic(run.record, config, *comm, *task);
+    for (const auto& line :
+         batch_arithmetic(config, *comm, *task, run.record.global_micro_batch, run.record.threads_per_rank))
+        core::log::info(line);
     if (config.dry_run) return core::ExitCode::done;
     train::Trainer trainer(config.train, *task, world, *comm, run.record);
     trainer.resume(run.start);

@@ -7,21 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "ops/random_scope.hpp"
+#include "train/memory.hpp"
 #include "train/trainer.hpp"
 
 namespace vox::train {
 namespace {
-
-bool is_out_of_memory(const std::exception& error) {
-    return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
-           dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-           std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
-}
 
 std::string message_of(const std::exception& error) {
     const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
@@ -62,13 +56,11 @@ void Trainer::forward_and_backward(const data::Batch& batch, const std::vector<d
     } catch (const std::exception& error) {
         const auto place = core::concat("step ", steps_done_ + 1, ", cases ", core::join(batch.case_ids));
         if (!is_out_of_memory(error)) throw core::InternalError(core::concat(place, ": ", message_of(error)));
-        throw core::Error(
-            core::ExitCode::internal,
+        throw OutOfMemory(
             core::concat("out of memory in ", place,
                          ": use smaller crops (data.crop_size), fewer of them (data.batch_size, with "
                          "train.accumulation), model.activation_checkpointing, or train.precision bf16.  ",
-                         message_of(error)),
-            std::source_location::current());
+                         message_of(error)));
     }
 }
 

@@ -1,0 +1,34 @@
+#include "app/batch_arithmetic.hpp"
+
+#include "core/text.hpp"
+
+namespace vox::app {
+
+using core::concat;
+
+void check_distributed(const comm::World& world, const RunConfig& config) {
+    if (config.distributed == false && world.size() > 1)
+        throw core::ConfigError(
+            concat("'distributed' is false, but ", world.size(),
+                   " ranks were started: start the program without mpirun, or set distributed: true"));
+}
+
+std::vector<std::string> batch_arithmetic(const RunConfig& config, const comm::Communicator& comm, train::Task& task,
+                                          int64_t global_micro_batch, int64_t threads_per_rank) {
+    std::vector<std::string> lines;
+    int64_t parameters = 0;
+    for (const auto& parameter : task.model().parameters()) parameters += parameter.numel();
+    if (config.distributed == true && comm.size() == 1)
+        lines.push_back("distributed: true, but one rank was started and trains alone; 'mpirun -np N' starts N");
+    const int64_t accumulation = config.train.accumulation;
+    const int64_t steps_per_epoch = task.train_data().steps_per_epoch(accumulation);
+    lines.push_back(concat(config.task.model.name, ": ", parameters, " parameters"));
+    lines.push_back(concat("effective batch ", global_micro_batch * accumulation, " = ", global_micro_batch,
+                           " items a micro-batch over ", comm.size(), " ranks x ", accumulation, " accumulated"));
+    lines.push_back(concat(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",
+                           task.validation_cases().size(), " validation cases; ", comm.backend(), " on ",
+                           comm.device().str(), ", ", threads_per_rank, " threads a rank"));
+    return lines;
+}
+
+}  // namespace vox::app
