@@ -2,7 +2,6 @@
 
 #include <c10/cuda/CUDAFunctions.h>
 
-#include "comm/backend_choice.hpp"
 #include "comm/gpu_facts.hpp"
 #include "comm/local_communicator.hpp"
 #include "comm/mpi_communicator.hpp"
@@ -35,8 +34,12 @@ std::vector<RankFacts> facts_of_all(World& world) {
 
 }  // namespace
 
+BackendChoice agree_on_backend(World& world, const Options& options) {
+    return choose_backend(options, facts_of_all(world), world.rank());
+}
+
 std::unique_ptr<Communicator> make_communicator(World& world, const Options& options) {
-    const BackendChoice choice = choose_backend(options, facts_of_all(world), world.rank());
+    const BackendChoice choice = agree_on_backend(world, options);
     core::log::info("communication: ", choice.backend, " on ", choice.device.is_cpu() ? "CPUs" : "GPUs", ", ",
                     world.size(), world.size() == 1 ? " rank (" : " ranks (", choice.reason, ")");
     if (!choice.device.is_cpu()) c10::cuda::set_device(choice.device.index());

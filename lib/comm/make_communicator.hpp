@@ -4,11 +4,16 @@
 
 #include <memory>
 
+#include "comm/backend_choice.hpp"
 #include "comm/communicator.hpp"
 #include "comm/options.hpp"
 #include "comm/world.hpp"
 
 namespace vox::comm {
+
+/// Which backend and device this rank gets, and why, without starting any.  Throws ConfigError as `make_communicator`.  All
+/// ranks.
+BackendChoice agree_on_backend(World& world, const Options& options);
 
 /// The backend that fits: NCCL where each rank has a GPU of its own, otherwise MPI; local for one rank.  Logs what and why,
 /// and makes the rank's GPU the current device.  Throws ConfigError where `options` ask for what cannot be.  All ranks.

@@ -1,0 +1,16 @@
+#pragma once
+// What `doctor` examines of a folder of shards.
+
+#include <filesystem>
+
+#include "app/findings.hpp"
+#include "core/geometry.hpp"
+
+namespace vox::app {
+
+/// All ranks: the shards open alike on every rank, splits have cases, a crop of `crop` voxels [D,H,W] of each file decodes with
+/// right checksums, and how fast the files are read.  Returns false where training on them cannot work.
+bool examine_shards(comm::World& world, Findings& findings, const std::filesystem::path& folder,
+                    const core::Index3& crop);
+
+}  // namespace vox::app
