@@ -72,7 +72,7 @@ Finding examine_decoding(comm::World& world, const data::ShardReader& reader, co
         reader.read_label(first[i], box, label);
     }
     return Finding::ok(concat("a crop of each file decodes, checksums are right (", first.size(), " files, ",
-                              core::human_seconds(timer.seconds()), "); inspect_shards --verify reads them whole"));
+                              short_time(timer.seconds()), "); inspect_shards --verify reads them whole"));
 }
 
 struct ReadRate {

@@ -144,7 +144,7 @@ Finding examine_writing(comm::World& world, const fs::path& run) {
         return Finding::warning(concat(run.string(), " can be written, but not locked (", no_lock,
                                        "): make sure that no second job uses it"));
     return Finding::ok(
-        concat(run.string(), " can be written and locked; 1 MiB is safe on disk after ", core::human_seconds(seconds)));
+        concat(run.string(), " can be written and locked; 1 MiB is safe on disk after ", short_time(seconds)));
 }
 
 /// Of the closest folder that is there.

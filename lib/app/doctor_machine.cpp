@@ -68,13 +68,6 @@ Finding examine_gpus(comm::World& world) {
                               core::human_bytes(static_cast<double>(own.total_bytes)), " free"));
 }
 
-/// "26 us", "3.1 ms", "4.2 s".
-std::string short_time(double seconds) {
-    const double us = seconds * 1e6;
-    if (us < 1000) return concat(std::llround(us), " us");
-    return seconds < 1 ? concat(static_cast<double>(std::llround(us / 100)) / 10, " ms") : core::human_seconds(seconds);
-}
-
 Finding examine_clocks(comm::World& world) {
     constexpr double kTooFarApartS = 1;
     const auto apart = largest_difference(measure_clock_offsets(world));

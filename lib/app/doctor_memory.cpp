@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <optional>
 
 #include "app/free_memory.hpp"
 #include "checkpoint/named_tensors.hpp"
@@ -84,8 +84,12 @@ struct Measured {
     bool finite = true;
 };
 
-Measured measure(const StepToMeasure& step) {
+/// Takes no more than `room` leaves to each of `ranks`.
+Measured measure(const StepToMeasure& step, const Room& room, int ranks) {
     Measured measured;
+    // An allocation that fails is an answer; a host that runs out of memory ends processes, not only ours.
+    std::optional<MemoryLimit> limit;
+    if (step.device.is_cpu()) limit.emplace(std::min(room.own, room.of_all_ranks / ranks));
     forget_peak();
     const int64_t before = own_memory("VmRSS:");
     const core::Timer timer;
@@ -102,8 +106,8 @@ Finding judge(comm::World& world, const StepToMeasure& step, const Room& room, c
         static_cast<int64_t>(step.config.task.data.cache_bytes() + step.config.task.data.prefetch_bytes());
     const int64_t in_the_end = measured.peak + (step.device.is_cuda() ? 0 : caches);
     const auto text =
-        concat("a step takes ", text_of(measured.peak), " at its peak (", core::human_seconds(measured.seconds),
-               "; model ", text_of(step.state.model), ", gradients ", text_of(step.state.gradients), ", optimizer ",
+        concat("a step takes ", text_of(measured.peak), " at its peak (", short_time(measured.seconds), "; model ",
+               text_of(step.state.model), ", gradients ", text_of(step.state.gradients), ", optimizer ",
                text_of(step.state.optimizer), ", EMA ", text_of(step.state.ema), ", batch ", text_of(batch_bytes(step)),
                "), caches in full ", text_of(caches), " on the host; ", room.text(), ", ", world.local_size(),
                world.local_size() == 1 ? " rank" : " ranks", " share it; validation is not measured");
@@ -149,11 +153,12 @@ bool examine_memory(comm::World& world, Findings& findings, const StepToMeasure&
                                          " a rank, ", world.local_size(), world.local_size() == 1 ? " rank" : " ranks",
                                          " share ", room.text(), "; no step was tried: ", kRemedy));
         try {
-            return judge(world, step, room, measure(step));
+            return judge(world, step, room, measure(step, room, world.local_size()));
         } catch (const std::exception& error) {
             if (!train::is_out_of_memory(error)) throw;
             return Finding::fails(ExitCode::bad_config,
-                                  concat("a step runs out of memory (", room.text(), " before it): ", kRemedy));
+                                  concat("a step runs out of memory (", room.text(), " before it, ", world.local_size(),
+                                         world.local_size() == 1 ? " rank" : " ranks", " share it): ", kRemedy));
         }
     });
 }

@@ -1,6 +1,7 @@
 #include "app/findings.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -51,6 +52,12 @@ Finding unpacked(const std::string& text) {
 }
 
 }  // namespace
+
+std::string short_time(double seconds) {
+    const double us = seconds * 1e6;
+    if (us < 1000) return concat(std::llround(us), " us");
+    return seconds < 1 ? concat(static_cast<double>(std::llround(us / 100)) / 10, " ms") : core::human_seconds(seconds);
+}
 
 size_t worst_of(const std::vector<Finding>& ranks) {
     const auto weight = [](const Finding& one) {

@@ -23,6 +23,9 @@ struct Finding {
     static Finding fails(core::ExitCode code, std::string text) { return {Verdict::fails, std::move(text), code}; }
 };
 
+/// "26 us", "3.1 ms", "4.2 s".
+std::string short_time(double seconds);
+
 /// Of all ranks' findings the one that is printed: the worst, of equals the first; a complaint about a peer says less than the
 /// peer's own.  Pure.  Returns its rank.
 size_t worst_of(const std::vector<Finding>& ranks);

@@ -1,7 +1,5 @@
 #include "app/free_memory.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -81,6 +79,17 @@ FreeMemory free_memory() {
 }
 
 int64_t own_memory(const std::string& field) { return number_behind("/proc/self/status", field, 0) << 10; }
+
+MemoryLimit::MemoryLimit(int64_t bytes) {
+    getrlimit(RLIMIT_AS, &before_);
+    const int64_t size = own_memory("VmSize:");
+    if (bytes > kUnlimited - size) return;
+    rlimit limit = before_;
+    limit.rlim_cur = std::min(before_.rlim_cur, static_cast<rlim_t>(size + bytes));
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+MemoryLimit::~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
 
 void forget_peak() { std::ofstream("/proc/self/clear_refs") << 5; }
 

@@ -1,6 +1,8 @@
 #pragma once
 // How much host memory this process may still take.
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -23,6 +25,19 @@ int64_t free_of_control_groups(const std::filesystem::path& groups, const std::f
 
 /// Bytes of `field` ("VmRSS:") in this process's /proc/self/status; 0 where it is not there.
 int64_t own_memory(const std::string& field);
+
+/// While this object lives, allocations beyond `bytes` more than now fail instead of being granted (RLIMIT_AS, which counts what is
+/// reserved as well as what is used).  One object a process.
+class MemoryLimit {
+public:
+    explicit MemoryLimit(int64_t bytes);
+    ~MemoryLimit();
+    MemoryLimit(const MemoryLimit&) = delete;
+    MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+private:
+    rlimit before_{};
+};
 
 /// Begins to count "VmHWM:", the most memory that was resident, anew; where that is not allowed it stays.
 void forget_peak();

@@ -9,6 +9,12 @@ namespace {
 
 using core::ExitCode;
 
+TEST(ShortTime, ChoosesItsUnit) {
+    EXPECT_EQ(short_time(26e-6), "26 us");
+    EXPECT_EQ(short_time(0.0031), "3.1 ms");
+    EXPECT_EQ(short_time(4.2), "4.2 s");
+}
+
 TEST(WorstOf, TakesTheFirstOfTheWorst) {
     const auto ok = Finding::ok("fine"), warning = Finding::warning("hm"),
                fails = Finding::fails(ExitCode::bad_data, "no");

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <limits>
+#include <new>
 #include <vector>
 
 #include "support/temporary_folder.hpp"
@@ -70,6 +71,22 @@ TEST(FreeMemory, KnowsTheProcesssOwnLimit) {
     const int64_t left = free_memory().process;
     setrlimit(RLIMIT_AS, &before);
     EXPECT_NEAR(static_cast<double>(left), static_cast<double>(room), 64e6);
+}
+
+TEST(MemoryLimit, RefusesWhatIsBeyondItWhileItLives) {
+    constexpr size_t kRoom = size_t{256} << 20;
+    const auto take = [](size_t bytes) { std::vector<char> large(bytes); };
+    {
+        const MemoryLimit limit(kRoom);
+        take(kRoom / 2);
+        EXPECT_THROW(take(2 * kRoom), std::bad_alloc);
+    }
+    take(2 * kRoom);
+    {
+        const MemoryLimit none(std::numeric_limits<int64_t>::max());
+        take(2 * kRoom);
+    }
+    EXPECT_EQ(free_memory().process, std::numeric_limits<int64_t>::max());
 }
 
 TEST(OwnMemory, ThePeakIsCountedAnew) {

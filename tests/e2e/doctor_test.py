@@ -175,18 +175,24 @@ class Doctor(support.Case):
         found = self.doctor(2, expect=78, **{"data.crop_size": "[4096,4096,4096]"})
         self.assert_fails(found, "batch", "the crops of one micro-batch alone take", "data.crop_size")
 
-    def test_a_step_that_runs_out_of_memory(self):
-        """The crops fit below the limit, what the network makes of them does not."""
+    def test_a_step_that_runs_out_of_memory_on_one_rank(self):
+        """The crops fit below rank 1's limit, what the network makes of them does not; rank 0 has enough and does not wait."""
         limited = self.folder / "limited"
-        limited.write_text(f"#!/bin/sh\nulimit -v {12 << 20}\nexec {support.BIN / 'doctor'} \"$@\"\n")
+        limited.write_text(f"""#!/bin/sh
+            [ "$OMPI_COMM_WORLD_RANK" = 1 ] && ulimit -v {5 << 20}
+            exec {support.BIN / 'doctor'} "$@"
+            """)
         limited.chmod(0o755)
-        values = {"data.crop_size": "[320,320,320]", "model.init_filters": 32}
-        done = subprocess.run(["timeout", "250", limited, "--config", support.SOURCE / "configs/brats/smoke.yaml", "--data",
-                               self.shards(), *support.settings({**support.TINY, **values})], env=support.clean_environment(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        values = {"data.crop_size": "[192,192,192]"}
+        command = support.command("doctor", "--config", support.SOURCE / "configs/brats/smoke.yaml", "--data", self.shards(),
+                                  *support.settings({**support.TINY, **values}), ranks=2)
+        command[command.index(str(support.BIN / "doctor"))] = str(limited)
+        done = subprocess.run(command, env={**support.clean_environment(), "CUDA_VISIBLE_DEVICES": ""}, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=280)
         self.text = done.stdout
         self.assertEqual(done.returncode, 78, self.text)
-        self.assert_fails(findings(self.text), "memory", "a step runs out of memory", "ulimit -v", "model.activation_checkpointing")
+        self.assert_fails(findings(self.text), "memory", "rank 1 on ", "a step runs out of memory", "ulimit -v",
+                          "model.activation_checkpointing")
 
     def test_set_without_a_configuration_and_unknown_options(self):
         self.assertIn("--config", support.run("doctor", "--set", "train.steps=3", expect=64))
