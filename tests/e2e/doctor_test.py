@@ -89,13 +89,19 @@ class Doctor(support.Case):
         for line in lines:
             self.assertIn(line, dry)
 
-    def test_the_checkpoint_is_as_large_as_said(self):
+    def test_the_checkpoint_is_as_large_as_said_and_those_that_are_there_count(self):
+        def said(pattern):
+            number, unit = re.search(pattern + r" ([\d.]+) ([KM]iB)", self.doctor(**values)["free space"][1]).groups()
+            return float(number) * 1024 ** "BKM".index(unit[0])
+
         values = {"train.ema.enabled": "true", "train.steps": 1, "train.validate_every_steps": 0}
-        number, unit = re.search(r"checkpoints of ([\d.]+) ([KM]iB)", self.doctor(**values)["free space"][1]).groups()
+        size = said("checkpoints of")
+        self.assertAlmostEqual(said("need") / size, 2 + 1 + 1, delta=0.3)
         support.run("train", "--config", support.SOURCE / "configs/brats/smoke.yaml", "--data", self.shards(), "--run",
                     self.folder / "run", *support.settings({**support.TINY, **values}))
         files = support.newest_checkpoint(self.folder / "run").glob("*.safetensors")
-        self.assertAlmostEqual(sum(file.stat().st_size for file in files) / (float(number) * 1024 ** "BKM".index(unit[0])), 1, delta=0.06)
+        self.assertAlmostEqual(sum(file.stat().st_size for file in files) / size, 1, delta=0.06)
+        self.assertAlmostEqual(said("need") / size, 3, delta=0.3)
 
     def test_without_a_configuration_the_machine_alone(self):
         for ranks in (None, 3):
