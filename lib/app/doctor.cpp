@@ -72,6 +72,11 @@ Finding plan_the_run(const comm::World& world, const RunConfig& given, comm::Com
                            ? at::kDouble
                            : at::kFloat;
     const auto task = tasks::make_task(config.task, {config.shards, plan.global_micro_batch, dtype}, comm);
+    if (config.train.early_stopping.patience > 0 && task->validation_cases().empty())
+        return Finding::fails(
+            core::ExitCode::bad_config,
+            "train.early_stopping.patience counts validations, but the data set has no case to validate "
+            "with: convert it with a validation split, or set patience to 0");
     plan.total_steps = config.train.total_steps(task->train_data().steps_per_epoch(config.train.accumulation));
     plan.state = state_bytes(*task, config.train);
     return Finding::ok(core::join(batch_arithmetic(config, comm, *task, plan.global_micro_batch, threads), "; "));

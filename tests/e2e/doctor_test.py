@@ -156,6 +156,8 @@ class Doctor(support.Case):
         self.assert_fails(self.doctor(expect=65, shards=shards), "shards", "0 train", "nothing to train on")
         shards = support.phantom_shards(6, 32, split="1,0,0")
         self.assertEqual(self.doctor(shards=shards)["shards"][0], "warning")
+        found = self.doctor(expect=78, shards=shards, **{"train.early_stopping.patience": 2})
+        self.assert_fails(found, "batch", "train.early_stopping.patience")
 
     def test_a_disk_that_cannot_be_written(self):
         with support.read_only_mount(self) as mount:
