@@ -25,6 +25,28 @@ using core::DataError;
 
 static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian values");
 
+constexpr std::array<std::pair<Dtype, at::ScalarType>, 9> scalar_types{{{Dtype::f64, at::kDouble},
+                                                                        {Dtype::f32, at::kFloat},
+                                                                        {Dtype::f16, at::kHalf},
+                                                                        {Dtype::bf16, at::kBFloat16},
+                                                                        {Dtype::i64, at::kLong},
+                                                                        {Dtype::i32, at::kInt},
+                                                                        {Dtype::i16, at::kShort},
+                                                                        {Dtype::u8, at::kByte},
+                                                                        {Dtype::boolean, at::kBool}}};
+
+at::ScalarType scalar_type(Dtype dtype) {
+    return std::ranges::find(scalar_types, dtype, &std::pair<Dtype, at::ScalarType>::first)->second;
+}
+
+Dtype stored_dtype(const NamedTensor& tensor) {
+    const auto* found =
+        std::ranges::find(scalar_types, tensor.value.scalar_type(), &std::pair<Dtype, at::ScalarType>::second);
+    core::check(found != scalar_types.end(),
+                concat("tensor '", tensor.name, "' has a dtype that safetensors cannot hold"));
+    return found->first;
+}
+
 /// XXH3-64 of a stream.
 class RunningHash {
 public:
@@ -54,31 +76,22 @@ NamedTensors file_order(NamedTensors tensors) {
 Header make_header(const NamedTensors& tensors, const Metadata& metadata) {
     Header header{{}, metadata};
     uint64_t offset = 0;
-    for (const auto& [name, value] : tensors) {
-        const uint64_t end = offset + value.nbytes();
-        header.tensors.push_back({name, value.scalar_type(), value.sizes().vec(), offset, end});
+    for (const auto& tensor : tensors) {
+        const uint64_t end = offset + tensor.value.nbytes();
+        header.tensors.push_back({tensor.name, stored_dtype(tensor), tensor.value.sizes().vec(), offset, end});
         offset = end;
     }
     return header;
 }
 
 std::string read_header_text(const InputFile& input, const fs::path& file) {
-    if (input.size() < 8)
+    if (input.size() < length_bytes)
         throw DataError(concat(file.string(), ": too short for a safetensors file: truncated or empty"));
-    std::array<char, 8> start{};
+    std::array<char, length_bytes> start{};
     input.read_at(0, start.data(), start.size());
-    const uint64_t length = std::bit_cast<uint64_t>(start);
-    if (length > header_limit || length > input.size() - 8) {
-        const bool zip = start[0] == 'P' && start[1] == 'K';
-        const bool pickle = start[0] == '\x80';
-        throw DataError(
-            concat(file.string(), ": the header's length ", length, " is more than the file or the format allows",
-                   zip || pickle ? ".  This is a pickle file (torch.save), which may run code when it is read: "
-                                   "convert it with safetensors.torch.save_file"
-                                 : ""));
-    }
+    const uint64_t length = header_length(start, input.size(), file.string());
     std::string text(length, '\0');
-    input.read_at(8, text.data(), text.size());
+    input.read_at(length_bytes, text.data(), text.size());
     return text;
 }
 
@@ -86,7 +99,7 @@ std::string read_header_text(const InputFile& input, const fs::path& file) {
 Metadata read_each(const fs::path& file, const FileRecord* record, const std::function<void(NamedTensor)>& use) {
     const InputFile input(file);
     const std::string text = read_header_text(input, file);
-    const uint64_t data_start = 8 + text.size();
+    const uint64_t data_start = length_bytes + text.size();
     const Header header = parse_header(text, input.size() - data_start, file.string());
 
     RunningHash whole;
@@ -94,7 +107,7 @@ Metadata read_each(const fs::path& file, const FileRecord* record, const std::fu
     whole.add(&length, sizeof length);
     whole.add(text.data(), text.size());
     for (const auto& entry : header.tensors) {
-        const at::Tensor value = at::empty(entry.shape, at::TensorOptions(entry.dtype));
+        const at::Tensor value = at::empty(entry.shape, at::TensorOptions(scalar_type(entry.dtype)));
         core::check(value.nbytes() == entry.end - entry.begin, "a tensor's size differs from its header");
         input.read_at(data_start + entry.begin, value.mutable_data_ptr(), value.nbytes());
         if (record != nullptr) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -16,15 +18,19 @@ using core::concat;
 using core::DataError;
 using nlohmann::json;
 
-struct DtypeName {
-    at::ScalarType dtype;
+struct DtypeFacts {
+    Dtype dtype;
     std::string_view name;
+    int64_t bytes;
 };
-constexpr std::array dtype_names = {
-    DtypeName{at::kDouble, "F64"},    DtypeName{at::kFloat, "F32"}, DtypeName{at::kHalf, "F16"},
-    DtypeName{at::kBFloat16, "BF16"}, DtypeName{at::kLong, "I64"},  DtypeName{at::kInt, "I32"},
-    DtypeName{at::kShort, "I16"},     DtypeName{at::kByte, "U8"},   DtypeName{at::kBool, "BOOL"},
+constexpr std::array all_dtypes = {
+    DtypeFacts{Dtype::f64, "F64", 8},   DtypeFacts{Dtype::f32, "F32", 4}, DtypeFacts{Dtype::f16, "F16", 2},
+    DtypeFacts{Dtype::bf16, "BF16", 2}, DtypeFacts{Dtype::i64, "I64", 8}, DtypeFacts{Dtype::i32, "I32", 4},
+    DtypeFacts{Dtype::i16, "I16", 2},   DtypeFacts{Dtype::u8, "U8", 1},   DtypeFacts{Dtype::boolean, "BOOL", 1},
 };
+const DtypeFacts& facts(Dtype dtype) {
+    return *std::find_if(all_dtypes.begin(), all_dtypes.end(), [&](auto& item) { return item.dtype == dtype; });
+}
 constexpr size_t max_dimensions = 64;  // ATen's own limit
 constexpr std::string_view metadata_key = "__metadata__";
 
@@ -64,9 +70,8 @@ public:
         }
         if (place_ != Place::dtype) return refuse("a text");
         const auto* found =
-            std::find_if(dtype_names.begin(), dtype_names.end(), [&](auto& item) { return item.name == text; });
-        if (found == dtype_names.end())
-            fail(concat("has the dtype '", text.substr(0, 32), "', which is not supported"));
+            std::find_if(all_dtypes.begin(), all_dtypes.end(), [&](auto& item) { return item.name == text; });
+        if (found == all_dtypes.end()) fail(concat("has the dtype '", text.substr(0, 32), "', which is not supported"));
         tensor_.dtype = found->dtype;
         return go(Place::fields);
     }
@@ -153,7 +158,7 @@ private:
 
 /// Bytes of the tensor, or nothing where they pass 2^63 (zero-sized dimensions do not hide an absurd one).
 std::optional<uint64_t> byte_count(const TensorEntry& tensor) {
-    int64_t extent = static_cast<int64_t>(c10::elementSize(tensor.dtype));
+    int64_t extent = facts(tensor.dtype).bytes;
     bool empty = false;
     for (const int64_t size : tensor.shape) {
         empty = empty || size == 0;
@@ -186,16 +191,24 @@ void check_layout(const Header& header, uint64_t data_bytes, const std::string& 
 
 }  // namespace
 
+uint64_t header_length(std::span<const char, length_bytes> start, uint64_t file_bytes, const std::string& where) {
+    uint64_t length = 0;
+    std::memcpy(&length, start.data(), length_bytes);
+    if (length <= header_limit && length <= file_bytes - length_bytes) return length;
+    const bool zip = start[0] == 'P' && start[1] == 'K';
+    const bool pickle = start[0] == '\x80';
+    throw DataError(concat(where, ": the header's length ", length, " is more than the file or the format allows",
+                           zip || pickle ? ".  This is a pickle file (torch.save), which may run code when it is read: "
+                                           "convert it with safetensors.torch.save_file"
+                                         : ""));
+}
+
 std::string header_text(const Header& header) {
     json root = json::object();
     if (!header.metadata.empty()) root[std::string(metadata_key)] = header.metadata;
     for (const auto& tensor : header.tensors) {
-        const auto* found = std::find_if(dtype_names.begin(), dtype_names.end(),
-                                         [&](auto& item) { return item.dtype == tensor.dtype; });
-        core::check(found != dtype_names.end(),
-                    concat("tensor '", tensor.name, "' has a dtype that safetensors cannot hold"));
         root[tensor.name] = {
-            {"dtype", found->name}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
+            {"dtype", facts(tensor.dtype).name}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
     }
     std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
     text.resize((text.size() + 7) / 8 * 8, ' ');

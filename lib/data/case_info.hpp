@@ -57,4 +57,7 @@ struct CaseInfo {
     int64_t channels() const { return shape[0]; }
 };
 
+/// Throws DataError unless `id` can be a case's name: 1 to 200 bytes, no slash, no control character, no leading dot.
+void check_case_id(const std::string& id);
+
 }  // namespace vox::data

@@ -10,7 +10,6 @@
 #include "data/checksum.hpp"
 #include "data/durable_file.hpp"
 #include "data/shard_format.hpp"
-#include "data/shard_writer.hpp"
 
 namespace vox::data {
 namespace {
@@ -137,12 +136,16 @@ DatasetIndex read_dataset_index(const std::filesystem::path& folder, std::string
     const auto file = folder / format::kDatasetFile;
     const std::string text = read_text(file);
     digest = hex(xxh3_64(std::string_view(text)));
+    return parse_dataset_index(text, file.string());
+}
+
+DatasetIndex parse_dataset_index(const std::string& text, const std::string& where) {
     try {
         return from_json(Json::parse(text));
     } catch (const nlohmann::json::exception& error) {
-        throw DataError(concat(file.string(), ": ", error.what()));
+        throw DataError(concat(where, ": ", error.what()));
     } catch (const DataError& error) {
-        throw DataError(concat(file.string(), ": ", error.what()));
+        throw DataError(concat(where, ": ", error.what()));
     }
 }
 

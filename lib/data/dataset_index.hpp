@@ -36,6 +36,9 @@ void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex
 /// field, where it is missing, of another version, or contradicts itself.
 DatasetIndex read_dataset_index(const std::filesystem::path& folder, std::string& digest);
 
+/// The same from the text of a dataset.json; `where` stands for the file in messages.
+DatasetIndex parse_dataset_index(const std::string& text, const std::string& where);
+
 /// True where the folder holds a dataset.json that is not one of MSD or nnU-Net.
 bool is_shard_folder(const std::filesystem::path& folder);
 

@@ -89,16 +89,6 @@ void check_limits(const CaseData& data) {
 
 }  // namespace
 
-void check_case_id(const std::string& id) {
-    const bool bad_character = std::any_of(
-        id.begin(), id.end(), [](char c) { return c == '/' || static_cast<unsigned char>(c) < 32 || c == 127; });
-    if (id.empty() || id.size() > 200 || id.front() == '.' || bad_character) {
-        throw DataError(concat("'", id,
-                               "' cannot be the name of a case: 1 to 200 bytes, no slash, no control character, ",
-                               "no leading dot"));
-    }
-}
-
 ShardWriter::ShardWriter(std::filesystem::path file, Codec codec, std::string label_scheme, int64_t edge)
     : file_(std::move(file)),
       partial_(file_.string() + ".partial"),

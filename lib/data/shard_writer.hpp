@@ -45,7 +45,4 @@ private:
     bool finished_ = false;
 };
 
-/// Throws DataError unless `id` can be a case's name: 1 to 200 bytes, no slash, no control character, no leading dot.
-void check_case_id(const std::string& id);
-
 }  // namespace vox::data
