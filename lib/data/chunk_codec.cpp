@@ -4,6 +4,7 @@
 #include <lz4.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -125,7 +126,7 @@ std::vector<std::byte> lz4(Bytes raw) {
         LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(out.data() + head),
                              raw_size, static_cast<int>(out.size() - head));
     if (size <= 0 || size >= raw_size) {
-        std::memcpy(out.data() + head, raw.data(), raw.size());
+        std::ranges::copy(raw, out.begin() + head);
         size = raw_size;
     }
     put_big_endian(out.data(), raw.size(), 8);
@@ -177,7 +178,7 @@ void decompress(Codec codec, Bytes stored, MutableBytes raw) {
             if (stored.size() != raw.size()) {
                 throw DataError(concat("the chunk has ", stored.size(), " bytes, not ", raw.size()));
             }
-            std::memcpy(raw.data(), stored.data(), raw.size());
+            std::ranges::copy(stored, raw.begin());
             return;
         case Codec::gzip: return gunzip(stored, raw);
         case Codec::zstd: return unzstd(stored, raw);
