@@ -120,7 +120,7 @@ void StrictReader::fail(const std::string& why) const { throw DataError(concat(w
 template <class T>
 std::vector<T> StrictReader::attribute(const char* name, Id type, const std::optional<Shape>& shape, size_t columns,
                                        size_t limit) const {
-    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing"));
+    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing or damaged"));
     const Handle opened(H5Aopen(object_, name, H5P_DEFAULT), &H5Aclose);
     if (!opened.valid()) fail(concat("the attribute '", name, "' cannot be opened"));
     const Handle found_type(H5Aget_type(opened), &H5Tclose);
@@ -152,7 +152,7 @@ std::vector<int64_t> StrictReader::integers(const char* name, size_t limit) cons
 }
 
 std::vector<std::string> StrictReader::texts(const char* name) const {
-    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing"));
+    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing or damaged"));
     const Handle opened(H5Aopen(object_, name, H5P_DEFAULT), &H5Aclose);
     if (!opened.valid()) fail(concat("the attribute '", name, "' cannot be opened"));
     const Handle type(H5Aget_type(opened), &H5Tclose);
