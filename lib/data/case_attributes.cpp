@@ -195,7 +195,7 @@ void read_case_attributes(Id group, Id image, Id label, const std::string& where
     if (names.size() != texts.size()) of_group.fail("column_names and column_values differ in length");
     for (size_t i = 0; i < names.size(); ++i) info.columns[names[i]] = texts[i];
     const auto channels = static_cast<size_t>(info.channels());
-    if (hdf5::has_attribute(group, "reference")) info.reference = of_group.text("reference");
+    if (hdf5::has_attribute(group, "reference", where)) info.reference = of_group.text("reference");
     info.sources = read_sources(of_image, channels, info);
     if (!info.reference.empty() &&
         std::ranges::find(info.sources, info.reference, &SourceVolume::channel) == info.sources.end()) {

@@ -68,8 +68,14 @@ Shape shape_of(Id space) {
 
 std::string show(const Shape& shape) { return concat('[', core::join(shape, ","), ']'); }
 
+bool found(htri_t answer, const std::string& name, const std::string& where) {
+    if (answer < 0)
+        throw DataError(concat(where, ": whether there is '", name, "' cannot be read: the file is damaged"));
+    return answer > 0;
+}
+
 void require_hard_link(Id group, const std::string& name, const std::string& where) {
-    if (!has_link(group, name)) throw DataError(concat(where, ": '", name, "' is missing"));
+    if (!has_link(group, name, where)) throw DataError(concat(where, ": '", name, "' is missing"));
     H5L_info_t info{};
     if (H5Lget_info(group, name.c_str(), &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD) {
         throw DataError(concat(where, ": '", name, "' is a link to elsewhere, which shards must not hold"));
@@ -120,7 +126,7 @@ void StrictReader::fail(const std::string& why) const { throw DataError(concat(w
 template <class T>
 std::vector<T> StrictReader::attribute(const char* name, Id type, const std::optional<Shape>& shape, size_t columns,
                                        size_t limit) const {
-    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing or damaged"));
+    if (!has_attribute(object_, name, where_)) fail(concat("the attribute '", name, "' is missing"));
     const Handle opened(H5Aopen(object_, name, H5P_DEFAULT), &H5Aclose);
     if (!opened.valid()) fail(concat("the attribute '", name, "' cannot be opened"));
     const Handle found_type(H5Aget_type(opened), &H5Tclose);
@@ -152,7 +158,7 @@ std::vector<int64_t> StrictReader::integers(const char* name, size_t limit) cons
 }
 
 std::vector<std::string> StrictReader::texts(const char* name) const {
-    if (H5Aexists(object_, name) <= 0) fail(concat("the attribute '", name, "' is missing or damaged"));
+    if (!has_attribute(object_, name, where_)) fail(concat("the attribute '", name, "' is missing"));
     const Handle opened(H5Aopen(object_, name, H5P_DEFAULT), &H5Aclose);
     if (!opened.valid()) fail(concat("the attribute '", name, "' cannot be opened"));
     const Handle type(H5Aget_type(opened), &H5Tclose);
@@ -209,8 +215,12 @@ std::vector<uint32_t> StrictReader::dataset_u32(const std::string& name, const S
     return dataset<uint32_t>(name, H5T_STD_U32LE, shape);
 }
 
-bool has_link(Id group, const std::string& name) { return H5Lexists(group, name.c_str(), H5P_DEFAULT) > 0; }
-bool has_attribute(Id object, const char* name) { return H5Aexists(object, name) > 0; }
+bool has_link(Id group, const std::string& name, const std::string& where) {
+    return found(H5Lexists(group, name.c_str(), H5P_DEFAULT), name, where);
+}
+bool has_attribute(Id object, const char* name, const std::string& where) {
+    return found(H5Aexists(object, name), name, where);
+}
 
 Handle open_group(Id group, const std::string& name, const std::string& where) {
     require_hard_link(group, name, where);

@@ -87,7 +87,8 @@ private:
 /// missing, or a soft, external or user-defined link.
 Handle open_group(Id group, const std::string& name, const std::string& where);
 Handle open_dataset(Id group, const std::string& name, const std::string& where);
-bool has_link(Id group, const std::string& name);
-bool has_attribute(Id object, const char* name);
+/// What may be absent.  Throw DataError (`where` in front) where the object is too damaged to tell.
+bool has_link(Id group, const std::string& name, const std::string& where);
+bool has_attribute(Id object, const char* name, const std::string& where);
 
 }  // namespace vox::data::hdf5

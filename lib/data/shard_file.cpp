@@ -147,7 +147,7 @@ StoredCase ShardFile::read_case(const std::string& id) const {
     found.info.type = found.image.type;
     if (found.image.type == VoxelType::uint8) refuse(where, "the image is uint8, which only labels are");
     Handle label;
-    if (hdf5::has_link(group, format::kLabel)) {
+    if (hdf5::has_link(group, format::kLabel, where)) {
         label = hdf5::open_dataset(group, format::kLabel, where);
         found.label = read_array(group, label, format::kLabel, 3, concat(where, ": label"));
         found.info.has_label = true;

@@ -2,11 +2,14 @@
 
 #include <ATen/ops/empty.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "checkpoint/fixtures.hpp"
 #include "checkpoint/hash.hpp"
+#include "checkpoint/safetensors_header.hpp"
 #include "core/error.hpp"
 
 namespace vox::checkpoint {
@@ -148,6 +151,26 @@ TEST(Safetensors, RefusesAHeaderLengthBeyondTheFileAndAPickle) {
     write_bytes(scratch.path() / "none", "");
     EXPECT_THAT(refusal(scratch.path() / "none"), HasSubstr("truncated or empty"));
     EXPECT_THAT(refusal(scratch.path()), HasSubstr("not a regular file"));
+}
+
+// Files of many gigabytes that hold nothing: what they claim is not allocated.
+TEST(Safetensors, RefusesAForeignGiantWithinLittleMemory) {
+    const ScratchFolder scratch;
+    rusage before{}, after{};
+    getrusage(RUSAGE_SELF, &before);
+    for (const auto& [length, expected] :
+         std::map<uint64_t, std::string>{{header_limit + 1, "more than the file or the format allows"},
+                                         {uint64_t{1} << 36, "more than the file"}}) {
+        const fs::path file = craft(scratch.path(), "{", 0, length);
+        fs::resize_file(file, uint64_t{1} << 37);
+        EXPECT_THAT(refusal(file), HasSubstr(expected));
+    }
+    const fs::path file =
+        craft(scratch.path(), R"({"a":{"dtype":"F32","shape":[34359738368],"data_offsets":[0,137438953472]}})", 0);
+    fs::resize_file(file, uint64_t{1} << 37);
+    EXPECT_THAT(refusal(file), HasSubstr("truncated or damaged"));
+    getrusage(RUSAGE_SELF, &after);
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 * 1024) << "KiB";
 }
 
 // Every header byte in several ways, and every length: refused or read, never more (the process lives, memory stays

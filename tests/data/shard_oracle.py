@@ -58,6 +58,11 @@ def damage(file, kind):
         elif kind == "bomb":
             del group["image"]
             group.create_dataset("image", (1, 1024, 1024, 512), "<i2", chunks=(1, 1024, 1024, 512), compression="gzip")
+        elif kind == "chunk_count":
+            del group["image"]
+            group.create_dataset("image", (1, 4096, 4096, 2), "<i2", chunks=(1, 1, 1, 2))
+        elif kind == "missing_image":
+            del group["image"]
         elif kind == "filter":
             shape = group["image"].shape
             del group["image"]

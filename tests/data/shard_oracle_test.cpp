@@ -57,6 +57,8 @@ TEST(ShardOracle, WhatBreaksTheFormatIsRefusedOnOpeningWithinLittleMemory) {
                                                                  {"reference_size", "source_size is over the limits"},
                                                                  {"huge", "limit 32768"},
                                                                  {"bomb", "over the limit"},
+                                                                 {"chunk_count", "16777216 chunks are over the limits"},
+                                                                 {"missing_image", "'image' is missing"},
                                                                  {"filter", "filters"},
                                                                  {"type", "type"},
                                                                  {"rank", "it has 3 axes"},

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <set>
 #include <thread>
@@ -267,6 +268,48 @@ TEST(Shard, TruncatedMissingReplacedOrForeignShardsAreRefusedOnOpening) {
     EXPECT_THAT(open(), HasSubstr("version 2"));
     std::ofstream(folder / "dataset.json") << R"({"format": "voxrank-dataset", "version": 1, )";
     EXPECT_THAT(open(), HasSubstr("dataset.json"));
+}
+
+TEST(Shard, AnIndexThatSaysOtherThanItsShardsIsRefusedOnOpening) {
+    const TemporaryFolder folder;
+    make_dataset(folder.path(), {make_case("x", VoxelType::int16, 9)});
+    std::string digest;
+    const DatasetIndex whole = read_dataset_index(folder.path(), digest);
+    const auto message = [&](const std::function<void(DatasetIndex&)>& change) {
+        DatasetIndex index = whole;
+        change(index);
+        write_dataset_index(folder.path(), index);
+        return message_of([&] { ShardReader reader(folder.path()); });
+    };
+    EXPECT_EQ(message([](auto&) {}), "no DataError");
+    EXPECT_THAT(message([](auto& index) { index.channels = {"b", "a"}; }),
+                testing::AllOf(HasSubstr("shard_00000.h5: case x"), HasSubstr("its channels are a, b")));
+    EXPECT_THAT(message([](auto& index) { index.scheme.values = {1, 2}; }),
+                testing::AllOf(HasSubstr("shard_00000.h5: case x"), HasSubstr("label value 4 is not in the scheme")));
+    EXPECT_THAT(message([](auto& index) { index.cases[0].id = "y"; }), HasSubstr("case y: 'y' is missing"));
+    EXPECT_THAT(message([](auto& index) { index.shards[0].bytes += 1; }), HasSubstr("was replaced"));
+    const auto index_says = testing::StartsWith((folder / "dataset.json").string());
+    const auto refused = [&](const std::string& why, const std::function<void(DatasetIndex&)>& change) {
+        EXPECT_THAT(message(change), testing::AllOf(index_says, HasSubstr(why)));
+    };
+    refused("'../shard.h5' is not a file name", [](auto& index) { index.shards[0].file = "../shard.h5"; });
+    refused("shard 'other.h5' is not listed", [](auto& index) { index.cases[0].shard = "other.h5"; });
+    refused("is listed twice", [](auto& index) { index.shards.push_back(index.shards[0]); });
+    refused("case x is in two splits", [](auto& index) { index.cases.push_back(index.cases[0]); });
+    refused("it lists no case", [](auto& index) { index.cases.clear(); });
+    refused("no slash", [](auto& index) { index.cases[0].id = "a/b"; });
+}
+
+TEST(Shard, ACaseWithoutForegroundHasNoPositions) {
+    const TemporaryFolder folder;
+    const auto image = make_image({20, 18, 22}, VoxelType::int16, 1, awkward_affine());
+    const auto label = make_label({20, 18, 22}, {}, awkward_affine());
+    make_dataset(folder.path(), {build_case("empty", {{"a", image}}, &label)});
+    const ShardReader reader(folder.path());
+    EXPECT_TRUE(reader.cases()[0].has_label);
+    EXPECT_TRUE(reader.cases()[0].label_voxels.empty());
+    EXPECT_TRUE(reader.foreground(0).empty());
+    EXPECT_THAT(reader.verify(), testing::IsEmpty());
 }
 
 TEST(Shard, LabelsAreRoundedWithinATolerance) {
