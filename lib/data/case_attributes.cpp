@@ -66,6 +66,21 @@ void check_source_size(const StrictReader& from, core::Index3 size, core::Index3
     if (!in_limits || size[0] * size[1] * size[2] > format::kMaxVoxels) from.fail("source_size is over the limits");
 }
 
+VoxelType source_type(const StrictReader& from, const std::string& name) {
+    try {
+        return voxel_type(name);
+    } catch (const core::DataError& error) {
+        from.fail(concat("source_type: ", error.what()));
+    }
+}
+
+void check_source_geometry(const StrictReader& from, const NiftiGeometry& geometry) {
+    NiftiImage header;  // for the affine that these fields mean
+    header.geometry = geometry;
+    if (core::is_singular(header.affine()))
+        from.fail("the source's geometry is singular: voxels have no place in space");
+}
+
 std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const CaseInfo& info) {
     const auto channels = from.texts("channels"), types = from.texts("source_type");
     if (channels.size() != n || types.size() != n) from.fail(concat("there are not ", n, " channel names and types"));
@@ -80,7 +95,7 @@ std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const
     for (size_t i = 0; i < n; ++i) {
         SourceVolume& s = sources[i];
         s.channel = channels[i];
-        s.type = voxel_type(types[i]);
+        s.type = source_type(from, types[i]);
         std::copy_n(&sizes[3 * i], 3, s.size.begin());
         check_source_size(from, s.size, info.size(), !info.reference.empty());
         s.scl_slope = slopes[i];
@@ -95,6 +110,7 @@ std::vector<SourceVolume> read_sources(const StrictReader& from, size_t n, const
         std::copy_n(&quaterns[3 * i], 3, s.geometry.quatern.begin());
         std::copy_n(&qoffsets[3 * i], 3, s.geometry.qoffset_mm.begin());
         for (size_t row = 0; row < 3; ++row) std::copy_n(&srows[12 * i + 4 * row], 4, s.geometry.srow[row].begin());
+        check_source_geometry(from, s.geometry);
     }
     return sources;
 }

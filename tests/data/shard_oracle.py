@@ -50,6 +50,13 @@ def damage(file, kind):
             group.attrs.create("reference", name, group.attrs.get_id("label_scheme").shape, h5py.string_dtype("utf-8", len(name)))
             if kind == "reference_size":
                 group["image"].attrs.modify("source_size", np.full((2, 3), 32768, "<i8"))
+        elif kind == "singular_source":
+            attributes = group["image"].attrs
+            attributes.modify("sform_code", np.ones(2, "<i8"))
+            attributes.modify("srow", np.zeros((2, 3, 4), "<f8"))
+        elif kind == "source_type":
+            attributes = group["image"].attrs
+            attributes.modify("source_type", np.array([b"int16", b"int17"], attributes["source_type"].dtype))
         elif kind == "missing_attribute":
             del group.attrs["affine"]
         elif kind == "huge":

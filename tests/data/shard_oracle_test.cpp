@@ -52,6 +52,8 @@ TEST(ShardOracle, WhatBreaksTheFormatIsRefusedOnOpeningWithinLittleMemory) {
                                                                  {"external_link", "link to elsewhere"},
                                                                  {"soft_link", "link to elsewhere"},
                                                                  {"nan_spacing", "spacing_mm"},
+                                                                 {"singular_source", "geometry is singular"},
+                                                                 {"source_type", "source_type: 'int17'"},
                                                                  {"missing_attribute", "'affine' is missing"},
                                                                  {"reference", "none of the channels"},
                                                                  {"reference_size", "source_size is over the limits"},
