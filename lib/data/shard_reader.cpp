@@ -66,6 +66,16 @@ void scale_row(const T* in, float* out, size_t count, double slope, double inter
     }
 }
 
+/// Voxels as the source file had them.  Throws DataError, `where` in front, where the source's type cannot hold one.
+std::vector<std::byte> as_source(std::span<const std::byte> voxels, VoxelType stored, VoxelType source,
+                                 const std::string& where) {
+    try {
+        return convert_voxels(voxels, stored, source);
+    } catch (const DataError& error) {
+        throw DataError(concat(where, ": ", error.what()));
+    }
+}
+
 }  // namespace
 
 struct ShardReader::State {
@@ -278,8 +288,8 @@ std::vector<std::pair<std::string, NiftiImage>> ShardReader::restore(size_t case
     std::vector<std::pair<std::string, NiftiImage>> files;
     for (int64_t channel = 0; channel < info.channels(); ++channel) {
         const SourceVolume& source = info.sources[static_cast<size_t>(channel)];
-        files.emplace_back(source.channel,
-                           back(source, convert_voxels(read_stored(case_index, channel), info.type, source.type)));
+        files.emplace_back(source.channel, back(source, as_source(read_stored(case_index, channel), info.type,
+                                                                  source.type, from.image.where)));
     }
     if (!info.has_label) return files;
     std::vector<uint8_t> label(static_cast<size_t>(info.size()[0] * info.size()[1] * info.size()[2]));
@@ -292,8 +302,8 @@ std::vector<std::pair<std::string, NiftiImage>> ShardReader::restore(size_t case
         }
         values[i] = found->second;
     }
-    files.emplace_back("label", back(info.label_source, convert_voxels(std::as_bytes(std::span(values)),
-                                                                       VoxelType::float64, info.label_source.type)));
+    files.emplace_back("label", back(info.label_source, as_source(std::as_bytes(std::span(values)), VoxelType::float64,
+                                                                  info.label_source.type, from.label->where)));
     return files;
 }
 

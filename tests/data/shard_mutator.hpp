@@ -92,7 +92,7 @@ private:
         std::string bytes = whole_;
         const size_t at = structure_[random() % structure_.size()];
         const size_t span = std::min<size_t>(size_t{1} << (3 + random() % 7), bytes.size() - at);  // 8 to 512
-        switch (number % 6) {
+        switch (number % 7) {
             case 0:  // a bit of the structure
                 bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
                 break;
@@ -104,6 +104,11 @@ private:
             case 4: {  // a span twice
                 const size_t from = structure_[random() % structure_.size()];
                 bytes.replace(at, span, whole_.substr(from, span));
+                break;
+            }
+            case 6: {  // a byte anywhere: mostly of a chunk
+                const size_t any = random() % bytes.size();
+                bytes[any] = static_cast<char>(bytes[any] ^ 0x40);
                 break;
             }
             case 5: {  // a huge number in place of a length, an address or a size
