@@ -11,6 +11,7 @@
 #include "checkpoint/fixtures.hpp"
 #include "core/error.hpp"
 #include "core/fault_points.hpp"
+#include "support/read_options.hpp"
 
 namespace {
 std::function<void(std::string_view)> at_fault_point;  // of the test that runs
@@ -293,14 +294,7 @@ TEST(Options, SayWhenASaveIsDue) {
 }
 
 TEST(Options, RefuseWhatMakesNoSense) {
-    const auto read = [](const std::string& text) {
-        auto document = config::Document::parse(text, "test");
-        auto root = document.root();
-        Options options;
-        options.read(root);
-        document.finish();
-        return options;
-    };
+    const auto read = vox::test::read_options<Options>;
     EXPECT_EQ(read("keep_last: 3").keep_last, 3);
     EXPECT_EQ(read("resume: runs/a").resume, "runs/a");
     for (const auto* text : {"keep_last: 0", "every_steps: -1", "every_minutes: -1", "keep_every: -5",

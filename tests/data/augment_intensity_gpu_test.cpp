@@ -7,17 +7,11 @@
 #include <vector>
 
 #include "data/augment_intensity.hpp"
+#include "data/intensity_fixtures.hpp"
 #include "support/golden.hpp"
 
 namespace vox::data {
 namespace {
-
-IntensityOptions all_on() {
-    IntensityOptions options;
-    options.bias_field_probability = options.gaussian_smooth_probability = options.gibbs_noise_probability = 1;
-    options.gaussian_noise_probability = options.sharpen_probability = options.contrast_probability = 1;
-    return options;
-}
 
 at::Tensor augmented(const std::vector<uint32_t>& positions, at::Device device) {
     Batch batch;
@@ -27,8 +21,8 @@ at::Tensor augmented(const std::vector<uint32_t>& positions, at::Device device) 
         batch.keys.push_back({9, 2, position, 0});
     }
     batch.image = at::stack(images).to(device, at::kFloat);
-    augment_intensity_before(batch, all_on());
-    augment_intensity_after(batch, all_on(), {0, {}, 0.1, 0.1});
+    augment_intensity_before(batch, test::all_intensities());
+    augment_intensity_after(batch, test::all_intensities(), {0, {}, 0.1, 0.1});
     return batch.image.cpu();
 }
 

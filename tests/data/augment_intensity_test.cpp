@@ -13,24 +13,13 @@
 
 #include "core/error.hpp"
 #include "data/intensity_draws.hpp"
+#include "data/intensity_fixtures.hpp"
 #include "data/intensity_transforms.hpp"
 #include "ops/random_tensor.hpp"
 #include "support/golden.hpp"
 
 namespace vox::data {
 namespace {
-
-IntensityOptions all_on(double probability = 1) {
-    IntensityOptions options;
-    options.bias_field_probability = options.gaussian_smooth_probability = options.gibbs_noise_probability =
-        probability;
-    options.gaussian_noise_probability = options.sharpen_probability = options.contrast_probability = probability;
-    return options;
-}
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-    return a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
-}
 
 const std::vector<int64_t> item_shape{2, 8, 9, 10};
 
@@ -55,7 +44,7 @@ Batch augmented(Batch batch, const IntensityOptions& options, const Augmentation
 TEST(AugmentIntensity, AnItemIsTheSameInAnyBatchOrderAndPrecision) {
     const Augmentation augmentation{0, {}, 0.1, 0.1};
     for (const double probability : {1.0, 0.5}) {
-        const IntensityOptions options = all_on(probability);
+        const IntensityOptions options = test::all_intensities(probability);
         const Batch joined = augmented(batch_of({0, 1, 2, 3}), options, augmentation);
         const Batch turned = augmented(batch_of({3, 1}), options, augmentation);
         EXPECT_TRUE(at::equal(turned.image[0], joined.image[3]));
@@ -67,14 +56,14 @@ TEST(AugmentIntensity, AnItemIsTheSameInAnyBatchOrderAndPrecision) {
         const Batch precise = augmented(batch_of({0, 1, 2, 3}, at::kDouble), options, augmentation);
         EXPECT_EQ(precise.image.scalar_type(), at::kDouble);
         // Sharpening multiplies what rounding left by up to 30.
-        EXPECT_LE(largest_difference(joined.image, precise.image), 1e-4);
-        EXPECT_GT(largest_difference(joined.image, precise.image), 0);
-        EXPECT_GT(largest_difference(joined.image, batch_of({0, 1, 2, 3}).image), 0.1);
+        EXPECT_LE(test::largest_difference(joined.image, precise.image), 1e-4);
+        EXPECT_GT(test::largest_difference(joined.image, precise.image), 0);
+        EXPECT_GT(test::largest_difference(joined.image, batch_of({0, 1, 2, 3}).image), 0.1);
     }
 }
 
 TEST(AugmentIntensity, ItemsThatDrawNothingKeepEveryBit) {
-    const IntensityOptions options = all_on(0.2);
+    const IntensityOptions options = test::all_intensities(0.2);
     std::vector<uint32_t> positions(16);
     std::iota(positions.begin(), positions.end(), 0U);
     const Batch before = batch_of(positions), after = augmented(batch_of(positions), options);
@@ -97,7 +86,7 @@ TEST(AugmentIntensity, EachChanceTurnsOnItsTransformAlone) {
     const Batch before = batch_of({4});
     const at::Tensor item = before.image[0];
     const ops::RandomKey key = before.keys[0];
-    const IntensityOptions all = all_on();
+    const IntensityOptions all = test::all_intensities();
     const at::Tensor normal =
         ops::random_normal_tensor({&key, 1}, ops::Purpose::gaussian_noise, 1, {1, 2, 8, 9, 10}, item.options())
             .squeeze(0);
@@ -131,8 +120,8 @@ TEST(AugmentIntensity, NoiseIsScaledAndShiftedBeforeTheContrastIsBent) {
     const at::Tensor moved = noisy.image[0].mul(1 + draw.scale).add(draw.shift);
     const at::Tensor expected = contrast(sharpen(moved, *draw_sharpen(options, key)), *draw_contrast(options, key));
     const Batch after = augmented(batch_of({7}), options, augmentation);
-    EXPECT_LE(largest_difference(after.image[0], expected), 1e-5);
-    EXPECT_GT(largest_difference(after.image[0], noisy.image[0]), 0.1);
+    EXPECT_LE(test::largest_difference(after.image[0], expected), 1e-5);
+    EXPECT_GT(test::largest_difference(after.image[0], noisy.image[0]), 0.1);
 }
 
 TEST(AugmentIntensity, NoiseHasItsMeanAndDeviationAndIsEachItemsOwn) {
@@ -166,15 +155,15 @@ TEST(AugmentIntensity, NoiseHasItsMeanAndDeviationAndIsEachItemsOwn) {
 TEST(AugmentIntensity, AnEmptyBatchStaysEmpty) {
     Batch batch;
     batch.image = at::empty({0, 2, 8, 9, 10}, at::kFloat);
-    batch = augmented(batch, all_on(), {0.5, {0}, 0.1, 0.1});
+    batch = augmented(batch, test::all_intensities(), {0.5, {0}, 0.1, 0.1});
     EXPECT_EQ(batch.image.sizes(), (std::vector<int64_t>{0, 2, 8, 9, 10}));
 }
 
 TEST(AugmentIntensity, ABatchWithoutAKeyAnItemIsABug) {
     Batch batch = batch_of({0, 1});
     batch.keys.pop_back();
-    EXPECT_THROW(augment_intensity_before(batch, all_on()), core::InternalError);
-    EXPECT_THROW(augment_intensity_after(batch, all_on(), {}), core::InternalError);
+    EXPECT_THROW(augment_intensity_before(batch, test::all_intensities()), core::InternalError);
+    EXPECT_THROW(augment_intensity_after(batch, test::all_intensities(), {}), core::InternalError);
 }
 
 }  // namespace

@@ -10,16 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "data/intensity_fixtures.hpp"
+
 namespace vox::data {
 namespace {
-
-IntensityOptions all_on(double probability = 1) {
-    IntensityOptions options;
-    options.bias_field_probability = options.gaussian_smooth_probability = options.gibbs_noise_probability =
-        probability;
-    options.gaussian_noise_probability = options.sharpen_probability = options.contrast_probability = probability;
-    return options;
-}
 
 /// Uniform in [low, high): all inside, both ends nearly reached, the mean within five of its standard deviations.
 void expect_uniform(const std::vector<double>& values, double low, double high, const char* what) {
@@ -34,7 +28,7 @@ void expect_uniform(const std::vector<double>& values, double low, double high, 
 }
 
 TEST(IntensityDraws, HaveTheirRanges) {
-    IntensityOptions options = all_on();
+    IntensityOptions options = test::all_intensities();
     options.bias_field_degree = 2;
     options.bias_field_coefficients = {-0.2, 0.1};
     options.gaussian_smooth_sigma = {0.5, 2};
@@ -94,7 +88,7 @@ TEST(IntensityDraws, HaveTheirRanges) {
 }
 
 TEST(IntensityDraws, HappenAsOftenAsTheyShallAndIndependently) {
-    const IntensityOptions options = all_on(0.25);
+    const IntensityOptions options = test::all_intensities(0.25);
     constexpr int n = 4000;
     std::array<int, 6> count{};
     std::array<std::array<int, 6>, 6> both{};

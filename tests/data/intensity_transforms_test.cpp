@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/intensity_fixtures.hpp"
 #include "support/golden.hpp"
 
 namespace vox::data {
@@ -51,10 +52,6 @@ at::Tensor golden_image(const json& one) {
     return test::uniform(shape, one.at("stream").get<uint32_t>()).mul(4).sub(1.5).to(at::kFloat);
 }
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-    return a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
-}
-
 /// Both programs round each of some ten operations on values of up to `largest` to float32, 6e-8 of it: 1e-6 of it is fifteen
 /// roundings.  Sharpening multiplies the roundings of what it smooths, values of about 1, by alpha.  MONAI also rounds the places of
 /// the bias field to float32 before it raises them to up to the tenth power.
@@ -74,7 +71,7 @@ TEST(IntensityTransforms, EqualMonais) {
             const at::Tensor result = transformed(image.to(type), one);
             EXPECT_EQ(result.scalar_type(), type);
             EXPECT_EQ(result.sizes(), image.sizes());
-            const double difference = largest_difference(result, expected);
+            const double difference = test::largest_difference(result, expected);
             EXPECT_LE(difference, tolerance(one, expected)) << one;
             double& most = worst[one.at("transform").get<std::string>()];
             most = std::max(most, difference);

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "config/section.hpp"
 #include "core/error.hpp"
 #include "support/golden.hpp"
+#include "support/read_options.hpp"
 
 namespace vox::infer {
 namespace {
@@ -88,14 +88,7 @@ TEST(SlidingWindow, ANetworkThatChangesTheSizeIsNamed) {
 }
 
 TEST(SlidingWindow, OptionsAreReadAndRefused) {
-    const auto read = [](const std::string& yaml) {
-        auto document = config::Document::parse(yaml, "test.yaml");
-        auto root = document.root();
-        SlidingWindowOptions options;
-        options.read(root);
-        document.finish();
-        return options;
-    };
+    const auto read = test::read_options<SlidingWindowOptions>;
     const auto o =
         read("{window: [8, 16, 24], overlap: 0.25, blend: constant, sigma_scale: 0.5, windows_per_batch: 3}");
     EXPECT_THAT(o.window, ElementsAre(8, 16, 24));

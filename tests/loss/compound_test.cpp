@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "config/section.hpp"
 #include "core/error.hpp"
 #include "loss/cross_entropy.hpp"
 #include "loss/dice.hpp"
 #include "loss/focal.hpp"
 #include "support/golden.hpp"
+#include "support/read_options.hpp"
 
 namespace vox::loss {
 namespace {
@@ -187,14 +187,7 @@ TEST(CompoundLoss, WhatDoesNotFitIsNamed) {
     EXPECT_THROW(cross_entropy_per_item(logits, at::full({1, 4, 4, 4}, 3, at::kLong)), c10::Error);
 }
 
-Options read(const std::string& text) {
-    auto document = config::Document::parse(text, "test.yaml");
-    auto root = document.root();
-    Options options;
-    options.read(root);
-    document.finish();
-    return options;
-}
+const auto read = test::read_options<Options>;
 
 TEST(LossOptions, EveryKeyIsReadAndNonsenseRefused) {
     const auto options = read(

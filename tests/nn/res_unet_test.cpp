@@ -19,6 +19,7 @@
 #include "nn/test_items.hpp"
 #include "ops/random_scope.hpp"
 #include "ops/random_tensor.hpp"
+#include "support/read_options.hpp"
 
 namespace vox::nn {
 namespace {
@@ -169,14 +170,7 @@ TEST(ResUNet, AnInputThatDoesNotFitIsNamed) {
     EXPECT_THAT(message([&] { model->forward(at::zeros({1, 4, 32, 48, 32})); }), HasSubstr("multiples of 32"));
 }
 
-ModelOptions read(const std::string& yaml) {
-    auto document = config::Document::parse(yaml, "test.yaml");
-    auto root = document.root();
-    ModelOptions options;
-    options.read(root);
-    document.finish();
-    return options;
-}
+const auto read = test::read_options<ModelOptions>;
 
 TEST(ResUNetOptions, DefaultsFollowTheName) {
     const auto unet = read("{name: unet}");

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "config/section.hpp"
 #include "core/error.hpp"
 #include "nn/make_model.hpp"
 #include "nn/test_items.hpp"
 #include "ops/random_scope.hpp"
 #include "ops/random_tensor.hpp"
+#include "support/read_options.hpp"
 
 namespace vox::nn {
 namespace {
@@ -133,14 +133,7 @@ TEST(SegResNet, AnInputThatDoesNotFitIsNamed) {
     EXPECT_THAT(message([&] { model->forward(at::zeros({1, 4, 8, 12, 8})); }), HasSubstr("1, 4, 8, 12, 8"));
 }
 
-ModelOptions read(const std::string& yaml) {
-    auto document = config::Document::parse(yaml, "test.yaml");
-    auto root = document.root();
-    ModelOptions options;
-    options.read(root);
-    document.finish();
-    return options;
-}
+const auto read = test::read_options<ModelOptions>;
 
 TEST(ModelOptions, EveryKeyArrives) {
     const auto o = read(

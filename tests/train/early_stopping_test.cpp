@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "support/read_options.hpp"
 #include "train/golden.hpp"
 
 namespace vox::train {
@@ -82,14 +83,7 @@ TEST(EarlyStopping, ARunThatBeginsToCountBeginsAtZeroAndMorePatienceGoesOn) {
     EXPECT_TRUE(patient.over());
 }
 
-EarlyStoppingOptions read(const std::string& text) {
-    auto document = config::Document::parse(text, "test");
-    auto root = document.root();
-    EarlyStoppingOptions options;
-    options.read(root);
-    document.finish();
-    return options;
-}
+const auto read = vox::test::read_options<EarlyStoppingOptions>;
 
 TEST(EarlyStoppingOptions, EveryKeyIsReadAndNonsenseRefused) {
     const auto options = read("{patience: 7, min_delta: 0.25, min_delta_mode: relative}");

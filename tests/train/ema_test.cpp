@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "support/read_options.hpp"
 
 namespace vox::train {
 namespace {
@@ -82,14 +83,7 @@ TEST(Ema, GoesOnFromAStoredStateBitForBit) {
 }
 
 TEST(EmaOptions, EveryKeyIsReadAndNonsenseRefused) {
-    const auto read = [](const std::string& text) {
-        auto document = config::Document::parse(text, "test");
-        auto root = document.root();
-        EmaOptions options;
-        options.read(root);
-        document.finish();
-        return options;
-    };
+    const auto read = vox::test::read_options<EmaOptions>;
     const auto options = read("{enabled: true, decay: 0.5, warmup: false}");
     EXPECT_TRUE(options.enabled);
     EXPECT_EQ(options.decay, 0.5);

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "support/read_options.hpp"
 #include "train/golden.hpp"
 #include "train/schedules.hpp"
 
@@ -232,14 +233,7 @@ TEST(Optimizer, RefusesTheStateOfOtherParameters) {
 }
 
 TEST(OptimizerOptions, EveryKeyIsReadAndNonsenseRefused) {
-    const auto read = [](const std::string& text) {
-        auto document = config::Document::parse(text, "test");
-        auto root = document.root();
-        OptimizerOptions options;
-        options.read(root);
-        document.finish();
-        return options;
-    };
+    const auto read = vox::test::read_options<OptimizerOptions>;
     const auto options = read(
         "{name: sgd, lr: 0.5, weight_decay: 0.25, betas: [0.5, 0.75], eps: 0.125, amsgrad: true, momentum: 0.5, "
         "nesterov: false, decay_norm_and_bias: true}");

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "support/read_options.hpp"
 #include "train/golden.hpp"
 
 namespace vox::train {
@@ -157,14 +158,7 @@ TEST(LrScaling, GrowsWithTheEffectiveBatch) {
     EXPECT_DOUBLE_EQ(scaled_lr(0.1, 32, options), 0.4);
 }
 
-ScheduleOptions read(const std::string& text) {
-    auto document = config::Document::parse(text, "test");
-    auto root = document.root();
-    ScheduleOptions options;
-    options.read(root);
-    document.finish();
-    return options;
-}
+const auto read = vox::test::read_options<ScheduleOptions>;
 
 TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
     const auto options = read(
