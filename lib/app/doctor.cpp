@@ -13,6 +13,7 @@
 #include "data/shard_reader.hpp"
 #include "tasks/make_task.hpp"
 #include "train/precision.hpp"
+#include "train/validation.hpp"
 
 namespace vox::app {
 namespace {
@@ -68,15 +69,9 @@ Finding plan_the_run(const comm::World& world, const RunConfig& given, comm::Com
     const auto too_large = batch_too_large(
         world, {config, largest_share(plan.global_micro_batch, comm.size()), plan.channels, comm.device()});
     if (!too_large.empty()) return Finding::fails(core::ExitCode::bad_config, too_large);
-    const auto dtype = train::resolve_precision(config.train.precision, comm.device()) == train::Precision::fp64
-                           ? at::kDouble
-                           : at::kFloat;
+    const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, comm.device()));
     const auto task = tasks::make_task(config.task, {config.shards, plan.global_micro_batch, dtype}, comm);
-    if (config.train.early_stopping.patience > 0 && task->validation_cases().empty())
-        return Finding::fails(
-            core::ExitCode::bad_config,
-            "train.early_stopping.patience counts validations, but the data set has no case to validate "
-            "with: convert it with a validation split, or set patience to 0");
+    train::check_early_stopping(config.train.early_stopping, *task);
     plan.total_steps = config.train.total_steps(task->train_data().steps_per_epoch(config.train.accumulation));
     plan.state = state_bytes(*task, config.train);
     return Finding::ok(core::join(batch_arithmetic(config, comm, *task, plan.global_micro_batch, threads), "; "));

@@ -68,9 +68,7 @@ bool take_a_step(const StepToMeasure& step) {
     config.task.data.prefetch_mb = 1;  // counted apart
     comm::LocalCommunicator alone(step.device);
     const auto world = comm::make_local_world();
-    const auto dtype = train::resolve_precision(config.train.precision, step.device) == train::Precision::fp64
-                           ? at::kDouble
-                           : at::kFloat;
+    const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, step.device));
     const auto task = tasks::make_task(config.task, {config.shards, step.own_micro_batch, dtype}, alone);
     train::RunRecord record;
     record.global_micro_batch = step.own_micro_batch;

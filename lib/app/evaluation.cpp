@@ -89,17 +89,6 @@ void check_regions(const data::LabelScheme& model, const data::LabelScheme& shar
                                core::join(names(shards))));
 }
 
-std::vector<train::ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split) {
-    std::vector<train::ValidationCase> cases;
-    for (const size_t index : reader.split(split)) {
-        const auto& info = reader.cases()[index];
-        const auto size = info.size();
-        if (info.has_label) cases.push_back({info.id, index, static_cast<double>(size[0] * size[1] * size[2])});
-    }
-    if (cases.empty()) throw DataError(concat("no case of the split '", split, "' has a label to compare with"));
-    return cases;
-}
-
 }  // namespace
 
 report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPlace& references,
@@ -141,18 +130,15 @@ report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what,
         if (what.change_metrics) what.change_metrics(options);
         figures = std::make_unique<tasks::SegmentationFigures>(options, reader->scheme());
     });
-    const auto cases = labelled_cases(*reader, what.split);
+    const auto cases = train::labelled_cases(*reader, what.split);
+    if (cases.empty()) throw DataError(concat("no case of the split '", what.split, "' has a label to compare with"));
     const auto results = train::figures_of_cases(cases, world, "predicting", [&](size_t i) {
         const auto sample =
             data::load_case(*reader, cases[i].index, data::normalisation(trained.config.data.normalisation));
         const auto prediction = trained.predictor->predict(sample);
-        const auto& model_scheme = trained.predictor->facts().scheme;
         return train::CaseFigures{
             cases[i].id,
-            figures->of_case({.predicted = infer::region_masks(prediction.label_map, model_scheme),
-                              .truth = infer::region_masks(sample.label, reader->scheme()),
-                              .spacing_mm = sample.info->spacing_mm,
-                              .probabilities = prediction.probabilities}),
+            figures->of_case(tasks::judged(prediction, trained.predictor->facts().scheme, sample, reader->scheme())),
             std::nullopt};
     });
     auto table = empty_table(*figures);

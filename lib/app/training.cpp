@@ -72,9 +72,7 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
 core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     const auto run = open_run(world, config);
     const auto comm = comm::make_communicator(world, config.comm);
-    const auto dtype = train::resolve_precision(config.train.precision, comm->device()) == train::Precision::fp64
-                           ? at::kDouble
-                           : at::kFloat;
+    const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, comm->device()));
     const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
     std::unique_ptr<train::Task> task;
     world.together("opening the data set", [&] {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/text.hpp"
+#include "data/probability.hpp"
 
 namespace vox::data {
 namespace {
@@ -15,7 +16,7 @@ constexpr int64_t kHighestDegree = 32;
 
 void read_probability(config::Section& section, const char* key, double& value, const char* doc) {
     section.value(key, value, doc);
-    section.require(value >= 0 && value <= 1, concat(key, ": ", value, " is not within 0 .. 1"));
+    check_probability(section, key, value);
 }
 
 /// [low, high] with least <= low <= high <= most.

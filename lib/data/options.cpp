@@ -1,10 +1,10 @@
 #include "data/options.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/probability.hpp"
 
 namespace vox::data {
 
@@ -27,8 +27,7 @@ void check_crop(const Options& options, const config::Section& section) {
     section.require(size.size() == 3 && std::all_of(size.begin(), size.end(), [](int64_t edge) { return edge > 0; }),
                     concat("crop_size: [", core::join(size), "] must be three positive sizes, [D, H, W]"));
     section.require(options.samples_per_case >= 1, "samples_per_case must be at least 1");
-    section.require(options.foreground_ratio >= 0 && options.foreground_ratio <= 1,
-                    concat("foreground_ratio: ", options.foreground_ratio, " is not within 0 .. 1"));
+    check_probability(section, "foreground_ratio", options.foreground_ratio);
 }
 
 void check_augmentation(const Options& options, const config::Section& section) {
@@ -38,17 +37,15 @@ void check_augmentation(const Options& options, const config::Section& section) 
     section.require(
         distinct && (axes.empty() || (axes.front() >= 0 && axes.back() <= 2)),
         concat("flip_axes: [", core::join(options.flip_axes), "] must be different ones of 0 (D), 1 (H), 2 (W)"));
-    section.require(options.flip_probability >= 0 && options.flip_probability <= 1,
-                    concat("flip_probability: ", options.flip_probability, " is not within 0 .. 1"));
+    check_probability(section, "flip_probability", options.flip_probability);
     section.require(options.flip_probability == 0 || !axes.empty(),
                     concat("flip_probability: ", options.flip_probability,
                            " with no flip_axes contradicts itself; set flip_probability: 0 to flip nothing"));
     section.require(options.intensity_scale >= 0 && options.intensity_scale < 1,
                     concat("intensity_scale: ", options.intensity_scale, " is not within 0 .. 1 (1 excluded)"));
     section.require(options.intensity_shift >= 0, "intensity_shift must not be negative");
-    for (const auto& [key, value] : {std::pair("intensity_scale_probability", options.intensity_scale_probability),
-                                     std::pair("intensity_shift_probability", options.intensity_shift_probability)})
-        section.require(value >= 0 && value <= 1, concat(key, ": ", value, " is not within 0 .. 1"));
+    check_probability(section, "intensity_scale_probability", options.intensity_scale_probability);
+    check_probability(section, "intensity_shift_probability", options.intensity_shift_probability);
 }
 
 void check_reading(const Options& options, const config::Section& section) {

@@ -4,16 +4,13 @@
 #include <cmath>
 
 #include "core/text.hpp"
+#include "data/probability.hpp"
 
 namespace vox::data {
 
 using core::concat;
 
 namespace {
-
-void check_probability(const char* name, double value, const config::Section& section) {
-    section.require(value >= 0 && value <= 1, concat(name, ": ", value, " is not within 0 .. 1"));
-}
 
 void check_ranges(const std::string& name, const std::vector<double>& values, size_t count, double limit,
                   const config::Section& section) {
@@ -97,11 +94,11 @@ void SpatialOptions::read(config::Section& section, const core::Index3& crop) {
     section.value(
         "margin", margin,
         "voxels read on each side beyond the crop, [D, H, W], for moved crops to show; costs reading and memory");
-    check_probability("affine_probability", affine_probability, section);
-    check_probability("rotate_probability", rotate_probability, section);
-    check_probability("zoom_probability", zoom_probability, section);
-    check_probability("elastic_probability", elastic_probability, section);
-    check_probability("rotate90_probability", rotate90_probability, section);
+    check_probability(section, "affine_probability", affine_probability);
+    check_probability(section, "rotate_probability", rotate_probability);
+    check_probability(section, "zoom_probability", zoom_probability);
+    check_probability(section, "elastic_probability", elastic_probability);
+    check_probability(section, "rotate90_probability", rotate90_probability);
     check_affine("affine", affine, section);
     check_affine("elastic", elastic, section);
     check_ranges("rotate_range", rotate_range, 3, HUGE_VAL, section);

@@ -3,9 +3,9 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "infer/compose_labels.hpp"
 #include "nn/make_model.hpp"
 #include "tasks/segmentation_preview.hpp"
+#include "train/validation.hpp"
 
 namespace vox::tasks {
 
@@ -44,23 +44,14 @@ std::vector<at::Tensor> Segmentation::loss_sums(const data::Batch& batch) {
 }
 
 std::vector<train::ValidationCase> Segmentation::validation_cases() const {
-    std::vector<train::ValidationCase> cases;
-    for (const size_t index : reader_.split("val")) {
-        const auto& info = reader_.cases()[index];
-        const auto size = info.size();
-        if (info.has_label) cases.push_back({info.id, index, static_cast<double>(size[0] * size[1] * size[2])});
-    }
-    return cases;
+    return train::labelled_cases(reader_, "val");
 }
 
 train::CaseFigures Segmentation::validate_case(const train::ValidationCase& which, bool preview) {
     const auto sample = data::load_case(reader_, which.index, data::normalisation(config_.data.normalisation));
     const auto prediction = predictor_->predict(sample);
     train::CaseFigures result{which.id, {}, std::nullopt};
-    result.figures = figures_->of_case({.predicted = infer::region_masks(prediction.label_map, facts_.scheme),
-                                        .truth = infer::region_masks(sample.label, facts_.scheme),
-                                        .spacing_mm = sample.info->spacing_mm,
-                                        .probabilities = prediction.probabilities});
+    result.figures = figures_->of_case(judged(prediction, facts_.scheme, sample, facts_.scheme));
     if (preview) result.preview = draw_case(sample, prediction.label_map, facts_);
     return result;
 }

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "infer/compose_labels.hpp"
 #include "metrics/dice.hpp"
 #include "tasks/case_lesions.hpp"
 
@@ -28,6 +29,14 @@ double mean_of(const std::vector<double>& values) {
 }
 
 }  // namespace
+
+JudgedCase judged(const infer::Prediction& prediction, const data::LabelScheme& predicted_scheme,
+                  const data::Sample& sample, const data::LabelScheme& truth_scheme) {
+    return {.predicted = infer::region_masks(prediction.label_map, predicted_scheme),
+            .truth = infer::region_masks(sample.label, truth_scheme),
+            .spacing_mm = sample.info->spacing_mm,
+            .probabilities = prediction.probabilities};
+}
 
 SegmentationFigures::SegmentationFigures(const metrics::Options& options, const data::LabelScheme& scheme,
                                          const std::vector<bool>& active)

@@ -9,6 +9,7 @@
 
 #include "core/geometry.hpp"
 #include "data/label_scheme.hpp"
+#include "infer/predictor.hpp"
 #include "metrics/figures.hpp"
 #include "metrics/options.hpp"
 #include "metrics/surface_distance.hpp"
@@ -23,6 +24,10 @@ struct JudgedCase {
     core::Double3 spacing_mm{};  // of D,H,W; for surface distances only
     at::Tensor probabilities;    // [K,D,H,W] float; for lesions only
 };
+
+/// A prediction beside the truth of its sample, each read by its own scheme; both name the same regions.
+JudgedCase judged(const infer::Prediction& prediction, const data::LabelScheme& predicted_scheme,
+                  const data::Sample& sample, const data::LabelScheme& truth_scheme);
 
 /// Which figures a configuration asks for, of which regions.  No communication anywhere.
 ///   dice, and where surface_distances is on, hd95, hd100, ... and assd (asd for average_definition: to_truth): one a region

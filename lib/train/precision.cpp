@@ -33,6 +33,8 @@ Precision resolve_precision(const std::string& name, at::Device device) {
     return Precision::fp32;
 }
 
+at::ScalarType weight_dtype(Precision precision) { return precision == Precision::fp64 ? at::kDouble : at::kFloat; }
+
 Autocast::Autocast(Precision precision, at::Device device)
     : active_(precision == Precision::bf16 || precision == Precision::fp16), device_(device.type()) {
     if (!active_) return;

@@ -19,6 +19,9 @@ enum class Precision { fp32, tf32, bf16, fp16, fp64 };
 /// Throws ConfigError where the device cannot do it (fp64 on a GPU, tf32 on a CPU).
 Precision resolve_precision(const std::string& name, at::Device device);
 
+/// The dtype of weights and batches of that precision: float64 for fp64, else float32.
+at::ScalarType weight_dtype(Precision precision);
+
 /// Autocast for one forward on this thread; nothing for fp32, tf32 and fp64.  Casts of weights are cached within one object's
 /// life, so that the next step sees the new weights.
 class Autocast {

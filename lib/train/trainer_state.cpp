@@ -32,11 +32,7 @@ double number(const checkpoint::Manifest& manifest, const std::string& name, dou
 }  // namespace
 
 void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
-    if (options_.early_stopping.patience > 0 && task_.validation_cases().empty())
-        throw core::ConfigError(
-            "train.early_stopping.patience counts validations, but the data set has no case to validate with: convert "
-            "it "
-            "with a validation split, or set patience to 0");
+    check_early_stopping(options_.early_stopping, task_);
     const std::string from = choice ? choice->folder.string() : options_.init_from;
     checkpoint::State state;
     world_.together(from.empty() ? "starting" : core::concat("loading ", from), [&] {

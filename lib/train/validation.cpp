@@ -74,6 +74,23 @@ std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases,
     return all;
 }
 
+std::vector<ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split) {
+    std::vector<ValidationCase> cases;
+    for (const size_t index : reader.split(split)) {
+        const auto& info = reader.cases()[index];
+        const auto size = info.size();
+        if (info.has_label) cases.push_back({info.id, index, static_cast<double>(size[0] * size[1] * size[2])});
+    }
+    return cases;
+}
+
+void check_early_stopping(const EarlyStoppingOptions& options, const Task& task) {
+    if (options.patience > 0 && task.validation_cases().empty())
+        throw core::ConfigError(
+            "train.early_stopping.patience counts validations, but the data set has no case to validate with: convert "
+            "it with a validation split, or set patience to 0");
+}
+
 ValidationResult validate(Task& task, comm::World& world) {
     const at::NoGradGuard no_grad;
     const core::Timer timer;

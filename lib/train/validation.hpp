@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "comm/world.hpp"
+#include "data/shard_reader.hpp"
+#include "train/early_stopping.hpp"
 #include "train/task.hpp"
 
 namespace vox::train {
@@ -27,6 +29,12 @@ std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_
 /// every bit of them, on every rank (previews stay where they were made).
 std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases, comm::World& world,
                                           const std::string& what, const std::function<CaseFigures(size_t)>& compute);
+
+/// The labelled cases of a split, each with its voxels as its work.
+std::vector<ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split);
+
+/// Any rank, the same on every rank.  Throws ConfigError where early stopping counts validations and `task` has no case for one.
+void check_early_stopping(const EarlyStoppingOptions& options, const Task& task);
 
 /// All ranks.  A case that fails on one rank is an error on all.
 ValidationResult validate(Task& task, comm::World& world);
