@@ -4,6 +4,6 @@
 // function.
 namespace vox::core {
 
-void fault_point(std::string_view) {}
+void fault_point(std::string_view, std::span<std::byte>) {}
 
 }  // namespace vox::core

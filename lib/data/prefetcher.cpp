@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/fault_points.hpp"
 #include "core/timer.hpp"
 
 namespace vox::data {
@@ -99,6 +100,7 @@ void Prefetcher::open_slot() {
 void Prefetcher::read(const Job& job) const {
     Slot& slot = *job.slot;
     if (slot.items.empty()) return;
+    core::fault_point("loader:item");
     const auto image_voxels = static_cast<size_t>(slot.image.stride(0));
     const auto label_voxels = static_cast<size_t>(slot.label.stride(0));
     read_item_(slot.items[job.index], {slot.image.mutable_data_ptr<float>() + job.index * image_voxels, image_voxels},

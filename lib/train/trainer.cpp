@@ -4,12 +4,22 @@
 
 #include "checkpoint/named_tensors.hpp"
 #include "comm/make_communicator.hpp"
+#include "core/fault_points.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "train/memory.hpp"
 #include "train/replicas.hpp"
 
 namespace vox::train {
+namespace {
+
+/// What a test may spoil of a tensor: nothing, where it is not in host memory.
+std::span<std::byte> memory_of(const at::Tensor& tensor) {
+    if (!tensor.is_cpu() || tensor.numel() == 0) return {};
+    return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
+}
+
+}  // namespace
 
 Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::Communicator& comm, RunRecord run)
     : options_(options),
@@ -58,11 +68,13 @@ core::ExitCode Trainer::run() {
 }
 
 StepResult Trainer::step() {  // all ranks
+    core::fault_point("step:begin");
     const core::Timer timer;
     const double waited_before = task_.train_data().wait_seconds();
     StepResult result;
     std::vector<data::Batch> batches;
     step_world_->together("reading training data", [&] { batches = task_.train_data().next(options_.accumulation); });
+    core::fault_point("step:batch", memory_of(batches.front().image));
     task_.prepare(batches);
     const auto totals = global_weights(batches, result);  // per term, over micro-batches and ranks
     checkpoint::NamedTensors buffers;                     // as they were: forward moves statistics, also by NaN
@@ -76,7 +88,9 @@ StepResult Trainer::step() {  // all ranks
     }
     reducer_->wait();                                     // gradients are now sums over ranks
     const auto own_sums = agree_on_sums(result, sums, totals);
+    core::fault_point("step:before_update");
     update_weights(result);
+    core::fault_point("step:weights", memory_of(task_.model().parameters().front()));
     if (result.empty || result.bad) {
         checkpoint::copy_into(checkpoint::module_buffers(task_.model()), buffers, "the model before a skipped step");
         skip_step(result, batches, own_sums);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/fault_points.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "ops/random_scope.hpp"
@@ -44,6 +45,7 @@ std::vector<double> Trainer::global_weights(const std::vector<data::Batch>& batc
 void Trainer::forward_and_backward(const data::Batch& batch, const std::vector<double>& totals,
                                    std::vector<at::Tensor>& sums) {
     try {
+        core::fault_point("step:forward");
         const ops::RandomScope random(batch.keys);  // dropout and noise draw from these, not from a rank
         at::Tensor loss;
         {

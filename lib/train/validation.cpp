@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/fault_points.hpp"
 #include "core/timer.hpp"
 
 namespace vox::train {
@@ -65,6 +66,7 @@ std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases,
     world.together(what, [&] {
         for (size_t i = 0; i < cases.size(); ++i) {
             if (owner[i] != world.rank()) continue;
+            core::fault_point("validation:case");
             auto figures = compute(i);
             mine += to_line(i, figures);
             all[i].preview = std::move(figures.preview);

@@ -18,7 +18,7 @@ std::function<void(std::string_view)> at_fault_point;  // of the test that runs
 }
 
 // Stands in for the library's empty one.
-void vox::core::fault_point(std::string_view name) {
+void vox::core::fault_point(std::string_view name, std::span<std::byte>) {
     if (at_fault_point) at_fault_point(name);
 }
 

@@ -15,6 +15,7 @@ import unittest
 SOURCE = pathlib.Path(os.environ["VOX_SOURCE_DIR"])
 BUILD = pathlib.Path(os.environ["VOX_BUILD_DIR"])
 BIN = BUILD / "bin"
+WITH_FAULTS = BUILD / "tests" / "train_brats_with_faults"  # train_brats, but that VOX_FAULT says what goes wrong
 REAL_DATA = SOURCE.parent / "shared" / "data"
 
 # A narrow network and small crops: seconds a run.

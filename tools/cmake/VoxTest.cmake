@@ -47,7 +47,7 @@ function(add_mpi_test path)
 endfunction()
 
 function(vox_test_properties test path labels processors timeout)
-  cmake_path(GET path PARENT_PATH module)
+  string(REGEX MATCH "^[^/]+" module ${path})
   if(NOT timeout)
     set(timeout 300)
   endif()
