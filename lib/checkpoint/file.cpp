@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -39,6 +40,7 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(const void* data, size_t bytes) {
     auto* next = static_cast<const char*>(data);
+    core::count_progress();
     while (bytes > 0) {
         const ssize_t written = ::write(descriptor_, next, bytes);
         if (written < 0 && errno == EINTR) continue;
@@ -69,6 +71,7 @@ InputFile::InputFile(fs::path path)
 InputFile::~InputFile() { ::close(descriptor_); }
 
 void InputFile::read_at(uint64_t offset, void* data, size_t bytes) const {
+    core::count_progress();
     auto* next = static_cast<char*>(data);
     while (bytes > 0) {
         const ssize_t count = ::pread(descriptor_, next, bytes, static_cast<off_t>(offset));
@@ -82,6 +85,7 @@ void InputFile::read_at(uint64_t offset, void* data, size_t bytes) const {
 }
 
 void sync_to_disk(const fs::path& path) {
+    core::count_progress();
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) cannot_write(path, "open for fsync", errno);
     const int result = ::fsync(descriptor);

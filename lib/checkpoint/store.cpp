@@ -9,6 +9,7 @@
 #include "checkpoint/file.hpp"
 #include "checkpoint/folders.hpp"
 #include "checkpoint/safetensors.hpp"
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/fault_points.hpp"
 #include "core/log.hpp"
@@ -127,6 +128,7 @@ SaveStats Store::stats() const {
 // The writer thread, from here on.
 
 void Store::write_and_count(const State& state) noexcept {
+    const core::Activity activity(concat("writing the checkpoint of step ", state.manifest.step));
     const core::Timer timer;
     const std::string name = folder_name(state.manifest.step, state.manifest.metric);
     const auto failed = [&](const std::string& why) {

@@ -13,12 +13,6 @@
 namespace vox::comm {
 namespace {
 
-MPI_Comm mpi_of(World& world) {
-    const auto* mpi = dynamic_cast<MpiWorld*>(&world);
-    if (mpi == nullptr) throw core::ConfigError("this world was made without MPI: use comm.backend auto or local");
-    return mpi->handle();
-}
-
 std::vector<RankFacts> facts_of_all(World& world) {
     RankFacts own;
     own.host = world.host();
@@ -48,19 +42,19 @@ std::unique_ptr<Communicator> make_communicator(World& world, const Options& opt
         if (choice.backend == "local") made = std::make_unique<LocalCommunicator>(choice.device);
         if (choice.backend == "mpi") made = make_mpi_communicator(world, choice.device, options.timeout_s);
         if (choice.backend == "nccl") {
-            made = std::make_unique<NcclCommunicator>(mpi_of(world), choice.device, options.timeout_s);
+            made = std::make_unique<NcclCommunicator>(mpi_handle(world), choice.device, options.timeout_s);
         }
     });
     return made;
 }
 
 std::unique_ptr<Communicator> make_mpi_communicator(World& world, at::Device device, double timeout_s) {
-    return std::make_unique<MpiCommunicator>(mpi_of(world), device, timeout_s);
+    return std::make_unique<MpiCommunicator>(mpi_handle(world), device, timeout_s);
 }
 
 std::unique_ptr<World> make_world_with_time_limit(World& world, double timeout_s) {
     if (dynamic_cast<MpiWorld*>(&world) == nullptr) return make_local_world();
-    return std::make_unique<MpiWorld>(mpi_of(world), timeout_s);
+    return std::make_unique<MpiWorld>(mpi_handle(world), timeout_s);
 }
 
 }  // namespace vox::comm

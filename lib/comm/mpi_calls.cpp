@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "comm/mpi_error.hpp"
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "core/timer.hpp"
@@ -74,10 +75,11 @@ bool MpiCalls::test() {
 }
 
 void MpiCalls::wait(double timeout_s, std::string_view what) {
+    const core::Activity activity(what, core::Waits::for_peers);
     const core::Timer timer;
     Backoff backoff;
     while (!test()) {
-        if (timeout_s > 0 && timer.seconds() > timeout_s) throw_timeout(what, timer.seconds());
+        if (timeout_s > 0 && timer.seconds() > timeout_s && !core::is_watched()) throw_timeout(what, timer.seconds());
         backoff.pause();
     }
 }

@@ -37,7 +37,7 @@ public:
     /// True where all calls have ended; progresses them, never blocks.  Throws PeerError where one failed.
     bool test();
     /// Blocks until all have ended.  Throws PeerError naming rank, host, `what` and the seconds waited after `timeout_s`
-    /// (0: waits for ever).
+    /// (0: waits for ever; neither does a wait that a watchdog watches have a limit of its own).
     void wait(double timeout_s, std::string_view what);
 
 private:

@@ -3,10 +3,12 @@
 #include <exception>
 
 #include "comm/mpi_error.hpp"
+#include "core/activity.hpp"
 
 namespace vox::comm {
 
 MpiHandle::MpiHandle(MPI_Comm source) : exceptions_(std::uncaught_exceptions()) {
+    const core::Activity activity("MPI_Comm_dup", core::Waits::for_peers);
     mpi_check(MPI_Comm_dup(source, &comm_), "MPI_Comm_dup");
     mpi_check(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }

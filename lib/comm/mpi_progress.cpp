@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "comm/mpi_error.hpp"
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -60,12 +61,13 @@ bool MpiProgress::ended(const Collective& collective) {
 }
 
 void MpiProgress::wait(const Collective& collective) {
+    const core::Activity activity(collective.name, core::Waits::for_peers);
     const core::Timer timer;
     std::unique_lock lock(mutex_);
     const auto is_over = [&] { return collective.ended; };
-    if (timeout_s_ <= 0) {
-        ended_.wait(lock, is_over);
-    } else if (!ended_.wait_for(lock, std::chrono::duration<double>(timeout_s_), is_over)) {
+    if (timeout_s_ <= 0) ended_.wait(lock, is_over);
+    while (!ended_.wait_for(lock, std::chrono::duration<double>(timeout_s_), is_over)) {
+        if (core::is_watched()) continue;  // it is the watchdog that ends a wait
         broken_ = true;
         lock.unlock();
         throw_timeout(collective.name, timer.seconds());

@@ -3,6 +3,7 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 
@@ -14,6 +15,8 @@
 
 namespace vox::comm {
 namespace {
+
+volatile std::sig_atomic_t exit_code = 0;  // of exit_after
 
 bool started_by_launcher() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"}) {
@@ -60,6 +63,12 @@ MpiSession::~MpiSession() {
 
 std::unique_ptr<World> MpiSession::make_world(double timeout_s) {
     return std::make_unique<MpiWorld>(MPI_COMM_WORLD, timeout_s);
+}
+
+void MpiSession::exit_after(int seconds, core::ExitCode code) {
+    exit_code = static_cast<int>(code);
+    std::signal(SIGALRM, [](int) { _exit(exit_code); });
+    alarm(static_cast<unsigned>(seconds));
 }
 
 void MpiSession::abort(int code) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "comm/world.hpp"
+#include "core/error.hpp"
 
 namespace vox::comm {
 
@@ -25,6 +26,10 @@ public:
     /// Ends all ranks of the job with `code`.  Any rank, any thread; also after the session's destructor ran on the way
     /// to a catch.
     [[noreturn]] static void abort(int code);
+
+    /// This process alone ends with `code` in so many seconds, unless it has ended before: also where its threads sit inside
+    /// MPI or wait for a disk.
+    static void exit_after(int seconds, core::ExitCode code);
 
 private:
     int exceptions_ = 0;

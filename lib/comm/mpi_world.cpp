@@ -6,6 +6,7 @@
 #include <array>
 
 #include "comm/mpi_error.hpp"
+#include "core/error.hpp"
 
 namespace vox::comm {
 namespace {
@@ -92,6 +93,12 @@ std::vector<std::string> MpiWorld::gather(const std::string& bytes) {
         texts.push_back(all->substr(static_cast<size_t>(rank * longest), static_cast<size_t>((*lengths)[rank])));
     }
     return texts;
+}
+
+MPI_Comm mpi_handle(World& world) {
+    const auto* mpi = dynamic_cast<MpiWorld*>(&world);
+    if (mpi == nullptr) throw core::ConfigError("this world was made without MPI: use comm.backend auto or local");
+    return mpi->handle();
 }
 
 void MpiWorld::barrier() {

@@ -30,4 +30,7 @@ private:
     double timeout_s_;
 };
 
+/// The communicator of a world of MpiSession.  Throws ConfigError for any other.
+MPI_Comm mpi_handle(World& world);
+
 }  // namespace vox::comm

@@ -5,6 +5,7 @@
 
 #include "comm/mpi_calls.hpp"
 #include "comm/mpi_error.hpp"
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -76,10 +77,11 @@ void NcclLink::call(const char* name, const std::function<ncclResult_t(ncclComm_
 
 // A call on a non-blocking communicator may return before it is done; the next one must not be made until it is.
 void NcclLink::settle(ncclResult_t result, const char* name) {
+    const core::Activity activity(name, core::Waits::for_peers, /*recorded=*/false);
     const core::Timer timer;
     Backoff backoff;
     while (result == ncclInProgress) {
-        if (timeout_s_ > 0 && timer.seconds() > timeout_s_) {
+        if (timeout_s_ > 0 && timer.seconds() > timeout_s_ && !core::is_watched()) {
             fail(core::concat(name, " did not end within ", core::human_seconds(timer.seconds()),
                               "; a rank died, hangs or "
                               "never came"));
@@ -132,7 +134,8 @@ void NcclLink::look() {
     if (asked != ncclSuccess || state != ncclSuccess) {
         const std::string name = watched_.empty() ? "NCCL" : watched_.front().name;
         fail(core::concat(name, " failed: ", reason(asked != ncclSuccess ? asked : state, comm_)));
-    } else if (!watched_.empty() && timeout_s_ > 0 && watched_.front().since.seconds() > timeout_s_) {
+    } else if (!watched_.empty() && timeout_s_ > 0 && watched_.front().since.seconds() > timeout_s_ &&
+               !core::is_watched()) {
         fail(core::concat(
             watched_.front().name, " did not end within ", core::human_seconds(watched_.front().since.seconds()),
             ".  Another rank died, hangs, or never came to this collective; comm.timeout_s sets the limit."));

@@ -10,7 +10,7 @@ namespace vox::comm {
 struct Options {
     std::string backend = "auto";  // auto | local | mpi | nccl
     std::string device = "auto";   // auto | cpu | cuda
-    double timeout_s = 600;        // longest wait for a collective, which then ends the job
+    double timeout_s = 600;  // longest wait for peers or data without progress of any rank, which then ends the job
 
     void read(config::Section& section);  // throws ConfigError
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <exception>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -45,6 +46,7 @@ std::string message_of(const std::exception_ptr& error) {
 }  // namespace
 
 void World::together(std::string_view what, const std::function<void()>& work) {
+    const core::Activity activity(what);
     std::exception_ptr own;
     try {
         work();

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
+#include "core/fault_points.hpp"
 #include "core/text.hpp"
 #include "data/augment_intensity.hpp"
 #include "data/augment_spatial.hpp"
@@ -102,6 +104,9 @@ Crop Loader::State::crop_of(const Item& item) const {
 
 void Loader::State::read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const {
     const CaseInfo& info = reader.cases()[item.case_index];
+    const core::Activity activity(core::concat("reading a crop of ", info.id), core::Waits::for_data,
+                                  /*recorded=*/false);
+    core::fault_point("loader:item");
     const Crop crop = with_margin(crop_of(item), info.size(), crop_size, spatial.margins());
     try {
         read_padded(image, channels, crop, read_size,

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
-#include "core/fault_points.hpp"
 #include "core/timer.hpp"
 
 namespace vox::data {
@@ -100,7 +100,6 @@ void Prefetcher::open_slot() {
 void Prefetcher::read(const Job& job) const {
     Slot& slot = *job.slot;
     if (slot.items.empty()) return;
-    core::fault_point("loader:item");
     const auto image_voxels = static_cast<size_t>(slot.image.stride(0));
     const auto label_voxels = static_cast<size_t>(slot.label.stride(0));
     read_item_(slot.items[job.index], {slot.image.mutable_data_ptr<float>() + job.index * image_voxels, image_voxels},
@@ -128,6 +127,7 @@ void Prefetcher::finish(const Job& job, const std::exception_ptr& error) {
 
 Prefetcher::Result Prefetcher::take() {
     std::unique_lock lock(mutex_);
+    const core::Activity activity("waiting for crops that are being read", core::Waits::for_data);
     const core::Timer timer;
     done_.wait(lock, [this] { return !slots_.empty() && slots_.front()->jobs_done == slots_.front()->jobs; });
     wait_seconds_ += timer.seconds();

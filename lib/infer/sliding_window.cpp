@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -108,6 +109,7 @@ at::Tensor sliding_window(const at::Tensor& volume, const Network& network, cons
         const size_t end = std::min(begin + batch, starts.size());
         std::vector<at::Tensor> windows;
         for (size_t i = begin; i < end; ++i) windows.push_back(box(source, starts[i], window));
+        core::count_progress();
         const auto output = network(at::stack(windows).to(devices.network));
         core::check(output.dim() == 5 && output.size(0) == static_cast<int64_t>(end - begin) &&
                         output.sizes().slice(2) == at::IntArrayRef(window),
