@@ -6,6 +6,7 @@
 #include "app/threads.hpp"
 #include "app/version.hpp"
 #include "comm/make_communicator.hpp"
+#include "comm/watchdog.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "tasks/make_task.hpp"
@@ -71,6 +72,7 @@ OpenRun open_run(comm::World& world, const RunConfig& config) {
 
 core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     const auto run = open_run(world, config);
+    comm::Watchdog watchdog(world, {config.comm.timeout_s, config.dry_run ? "" : run.record.paths.flight()});
     const auto comm = comm::make_communicator(world, config.comm);
     const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, comm->device()));
     const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
@@ -83,6 +85,7 @@ core::ExitCode run_training(comm::World& world, const RunConfig& config) {
         core::log::info(line);
     if (config.dry_run) return core::ExitCode::done;
     train::Trainer trainer(config.train, *task, world, *comm, run.record);
+    const comm::RescueScope rescue(watchdog, [&] { return trainer.rescue(); });
     trainer.resume(run.start);
     return trainer.run();
 }

@@ -17,6 +17,7 @@ struct RunPaths {
     std::filesystem::path checkpoints() const { return root / "checkpoints"; }
     std::filesystem::path previews() const { return root / "previews"; }
     std::filesystem::path tensorboard() const { return root / "tensorboard"; }
+    std::filesystem::path flight() const { return root / "flight"; }
     std::filesystem::path lock() const { return root / ".lock"; }
 };
 

@@ -2,6 +2,7 @@
 // Exponential moving average of the weights: what validation and inference use.
 
 #include <cstdint>
+#include <mutex>
 
 #include "checkpoint/named_tensors.hpp"
 #include "config/section.hpp"
@@ -33,7 +34,9 @@ public:
     /// between.
     void swap();
 
-    /// The averages, live, under the model's names: for State::ema.  Not while swapped.
+    bool is_swapped() const { return swapped_; }
+
+    /// The averages, live, under the model's names: for State::ema.  While swapped, the weights.
     const checkpoint::NamedTensors& state() const { return averages_; }
     int64_t updates() const { return updates_; }
     /// Takes back what was stored; `updates` comes from the manifest.  Throws DataError listing the names that do not
@@ -51,17 +54,20 @@ private:
 /// The averages stand in for the weights while this object lives; a null `ema` does nothing.
 class EmaScope {
 public:
-    explicit EmaScope(Ema* ema) : ema_(ema) {
-        if (ema_ != nullptr) ema_->swap();
-    }
-    ~EmaScope() {
-        if (ema_ != nullptr) ema_->swap();
-    }
+    /// `changing` is held while both are exchanged.
+    EmaScope(Ema* ema, std::timed_mutex& changing) : ema_(ema), changing_(changing) { swap(); }
+    ~EmaScope() { swap(); }
     EmaScope(const EmaScope&) = delete;
     EmaScope& operator=(const EmaScope&) = delete;
 
 private:
+    void swap() {
+        const std::scoped_lock lock(changing_);
+        if (ema_ != nullptr) ema_->swap();
+    }
+
     Ema* ema_;
+    std::timed_mutex& changing_;
 };
 
 }  // namespace vox::train

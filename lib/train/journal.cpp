@@ -1,10 +1,12 @@
 #include "train/journal.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "report/html.hpp"
+#include "train/straggler.hpp"
 
 namespace vox::train {
 namespace {
@@ -42,9 +44,28 @@ void Journal::step(int64_t step, int64_t epoch, const StepResult& result, const 
     fields.emplace_back("samples_per_second", ranks.samples_per_second);
     fields.emplace_back("data_wait_share", ranks.data_wait_share);
     fields.emplace_back("memory_bytes", ranks.memory_bytes);
+    if (ranks.own_seconds.size() > 1) fields.emplace_back("own_seconds", ranks.own_seconds);
     if (result.empty || result.bad) fields.emplace_back("skipped", 1);
     metrics_.write(report::Kind::step, step, fields);
     tensorboard_.scalars(step, "train", fields);
+}
+
+void Journal::stragglers(int64_t step, const std::vector<double>& own_seconds, const std::vector<std::string>& hosts) {
+    constexpr double kPauseS = 600;
+    const auto slow = train::stragglers(own_seconds);
+    const bool said = slow == slow_ranks_ && since_warning_.seconds() < kPauseS;
+    slow_ranks_ = slow;
+    if (slow.empty() || said) return;
+    since_warning_.restart();
+    const auto ms = [](double seconds) { return core::concat(std::lround(1000 * seconds), " ms"); };
+    for (const int rank : slow) {
+        const auto place = static_cast<size_t>(rank);
+        std::vector<double> others = own_seconds;
+        others.erase(others.begin() + rank);
+        core::log::warning("step ", step, ": the other ranks wait for rank ", rank, " on ", hosts.at(place),
+                           ", which takes ", ms(own_seconds[place]), " a step, they ", ms(median_of(others)),
+                           " (medians).  A busy or throttled processor, or a slow disk there?");
+    }
 }
 
 void Journal::validation(int64_t step, const ValidationResult& result) {

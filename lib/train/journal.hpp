@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/timer.hpp"
 #include "report/metrics_log.hpp"
 #include "report/progress.hpp"
 #include "report/run_folder.hpp"
@@ -27,11 +28,13 @@ struct StepResult {
     bool stop = false;                  // some rank was asked to stop
     double seconds = 0;                 // of this rank
     double data_seconds = 0;            // of those, waiting for data
+    double own_seconds = 0;             // of those, not waiting for other ranks
 };
 
 /// One figure a rank, for the log.
 struct RankFigures {
     std::vector<double> samples_per_second, data_wait_share, memory_bytes;
+    std::vector<double> own_seconds;  // median of the last steps: computing and waiting for data, not for other ranks
 };
 
 /// Rank 0 only.  Throws WriteError where the run's folder refuses.
@@ -42,6 +45,8 @@ public:
     void progress(int64_t step, const StepResult& result, const std::string& note);
     void step(int64_t step, int64_t epoch, const StepResult& result, const std::vector<std::string>& terms,
               const RankFigures& ranks);
+    /// Warns of ranks that the others wait for, now and then for as long as they do.
+    void stragglers(int64_t step, const std::vector<double>& own_seconds, const std::vector<std::string>& hosts);
     void validation(int64_t step, const ValidationResult& result);
     /// Time that is no training: leaves it out of the rates.
     void pause() { progress_.pause(); }
@@ -54,6 +59,8 @@ private:
     report::MetricsLog metrics_;
     report::TensorBoardWriter tensorboard_;
     report::Progress progress_;
+    std::vector<int> slow_ranks_;  // of the last warning
+    core::Timer since_warning_;
 };
 
 }  // namespace vox::train

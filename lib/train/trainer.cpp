@@ -4,6 +4,7 @@
 
 #include "checkpoint/named_tensors.hpp"
 #include "comm/make_communicator.hpp"
+#include "core/activity.hpp"
 #include "core/fault_points.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -32,6 +33,7 @@ Trainer::Trainer(const Options& options, Task& task, comm::World& world, comm::C
       precision_(resolve_precision(options.precision, comm.device())),
       scaler_(precision_),
       stop_signal_(options.stop_margin_s) {
+    hosts_ = step_world_->gather(step_world_->host());
     total_steps_ = options_.total_steps(task_.train_data().steps_per_epoch(options_.accumulation));
     broadcast_replicas(task_.model(), comm_);
     begin_phase(task_.phase({0, 0}), 0);
@@ -68,18 +70,17 @@ core::ExitCode Trainer::run() {
 }
 
 StepResult Trainer::step() {  // all ranks
-    core::fault_point("step:begin");
     const core::Timer timer;
-    const double waited_before = task_.train_data().wait_seconds();
+    const double waited_before = task_.train_data().wait_seconds(), for_peers_before = core::seconds_waited_for_peers();
+    core::set_activity_step(steps_done_);
+    const core::Activity activity("step");
+    core::fault_point("step:begin");
     StepResult result;
     std::vector<data::Batch> batches;
     step_world_->together("reading training data", [&] { batches = task_.train_data().next(options_.accumulation); });
     core::fault_point("step:batch", memory_of(batches.front().image));
     task_.prepare(batches);
     const auto totals = global_weights(batches, result);  // per term, over micro-batches and ranks
-    checkpoint::NamedTensors buffers;                     // as they were: forward moves statistics, also by NaN
-    for (const auto& [name, value] : checkpoint::module_buffers(task_.model()))
-        buffers.push_back({name, value.clone()});
     std::vector<at::Tensor> sums(totals.size());          // this rank's, of all micro-batches
     reducer_->zero();
     for (size_t i = 0; i < batches.size(); ++i) {
@@ -89,23 +90,29 @@ StepResult Trainer::step() {  // all ranks
     reducer_->wait();                                     // gradients are now sums over ranks
     const auto own_sums = agree_on_sums(result, sums, totals);
     core::fault_point("step:before_update");
-    update_weights(result);
-    core::fault_point("step:weights", memory_of(task_.model().parameters().front()));
-    if (result.empty || result.bad) {
-        checkpoint::copy_into(checkpoint::module_buffers(task_.model()), buffers, "the model before a skipped step");
-        skip_step(result, batches, own_sums);
+    {
+        const core::Activity activity("changing the weights");
+        const std::scoped_lock lock(changing_);
+        update_weights(result);
+        if (result.empty || result.bad) undo_step(result);
+        ++steps_done_;
+        remember_step();
     }
-    ++steps_done_;
+    core::fault_point("step:weights", memory_of(task_.model().parameters().front()));
+    if (result.empty || result.bad) report_skipped(result, batches, own_sums);
     own_items_ = 0;
     for (const auto& batch : batches) own_items_ += batch.size();
     result.seconds = timer.seconds();
     result.data_seconds = task_.train_data().wait_seconds() - waited_before;
+    result.own_seconds = result.seconds - (core::seconds_waited_for_peers() - for_peers_before);
+    own_time_.add(result.own_seconds);
     train_seconds_ += result.seconds;
     data_seconds_ += result.data_seconds;
     return result;
 }
 
 void Trainer::begin_phase(const Phase& phase, int64_t first_step) {
+    const std::scoped_lock lock(changing_);
     phase_ = phase;
     phase_start_ = first_step;
     auto trained = choose_trained(phase);
@@ -126,6 +133,7 @@ void Trainer::begin_phase(const Phase& phase, int64_t first_step) {
     best_.reset();
     early_stopping_ = EarlyStopping(options_.early_stopping);
     train_mode();
+    remember_step();
     if (first_step > 0) core::log::info("phase '", phase.name, "' begins at step ", first_step);
 }
 
@@ -165,16 +173,17 @@ RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_i
     const double memory =
         static_cast<double>(comm_.device().is_cuda() ? peak_device_bytes(comm_.device()) : peak_host_bytes());
     const size_t size = static_cast<size_t>(world_.size()), rank = static_cast<size_t>(world_.rank());
-    std::vector<double> all(3 * size, 0.0);  // each rank fills its own places, the others add 0
+    std::vector<double> all(4 * size, 0.0);  // each rank fills its own places, the others add 0
     all[rank] = static_cast<double>(own_items) / result.seconds;
     all[size + rank] = result.data_seconds / result.seconds;
     all[2 * size + rank] = memory;
+    all[3 * size + rank] = own_time_.median();
     all = step_world_->sum(all);
     const auto part = [&](size_t i) {
         return std::vector<double>(all.begin() + static_cast<long>(i * size),
                                    all.begin() + static_cast<long>((i + 1) * size));
     };
-    return {part(0), part(1), part(2)};
+    return {part(0), part(1), part(2), part(3)};
 }
 
 void Trainer::write_down(const StepResult& result) {
@@ -184,6 +193,7 @@ void Trainer::write_down(const StepResult& result) {
         std::vector<std::string> names;
         for (const auto& term : task_.terms()) names.push_back(term.name);
         if (journal_) journal_->step(steps_done_, epoch, result, names, ranks);
+        if (journal_) journal_->stragglers(steps_done_, ranks.own_seconds, hosts_);
     }
     if (journal_) journal_->progress(steps_done_, result, core::concat("epoch ", epoch));
 }

@@ -2,6 +2,7 @@
 // The training loop.  It knows steps, micro-batches, ranks, checkpoints and logs; what is trained is the Task's.
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "train/precision.hpp"
 #include "train/schedules.hpp"
 #include "train/stop_signal.hpp"
+#include "train/straggler.hpp"
 #include "train/task.hpp"
 
 namespace vox::train {
@@ -38,7 +40,8 @@ struct RunRecord {
 
 /// All ranks build one with equal arguments (but for the communicator's rank), call `resume` once, then `run`.
 /// `step` alone needs no `resume`: it starts from the model's own weights and writes nothing.
-/// Sources: trainer.cpp the loop, trainer_step.cpp what a step does, trainer_state.cpp start, validation, checkpoints and end.
+/// Sources: trainer.cpp the loop, trainer_step.cpp what a step does, trainer_validation.cpp validation and the end,
+/// trainer_checkpoint.cpp start, checkpoints and rescue.
 class Trainer {
 public:
     /// All ranks.  Rank 0's weights are broadcast; `resume` compares every rank's.  All references outlive the trainer.
@@ -56,6 +59,10 @@ public:
 
     /// One optimizer step.  All ranks.
     StepResult step();
+
+    /// Rank 0, any thread, while `run` stands still in another one: saves the last completed step, unless a checkpoint has it, and
+    /// keeps `run` from changing anything ever after: the job has to end.  Returns what it did, for the log.  Throws WriteError.
+    std::string rescue();
 
     int64_t steps_done() const { return steps_done_; }
     int64_t total_steps() const { return total_steps_; }
@@ -78,10 +85,13 @@ private:
                                       const std::vector<double>& totals);
     void update_weights(StepResult& result);
     void clip_gradients(double norm);
-    void skip_step(const StepResult& result, const std::vector<data::Batch>& batches, const std::vector<double>& sums);
+    void undo_step(const StepResult& result);
+    void report_skipped(const StepResult& result, const std::vector<data::Batch>& batches,
+                        const std::vector<double>& sums);
     std::string suspects(const std::vector<data::Batch>& batches, const std::vector<double>& sums);
 
     // Between steps.
+    void remember_step();
     void load_progress(const checkpoint::Manifest& saved);
     void load_phase(const checkpoint::State& state);
     RankFigures gather_rank_figures(const StepResult& result, int64_t own_items);
@@ -91,8 +101,15 @@ private:
     bool save_due();
     void save(bool wait);
     checkpoint::Manifest manifest() const;
+    checkpoint::State state_to_save() const;
     std::string how_it_ended() const;
     void finish();
+
+    /// The state of the last completed step, with what a step that is under way changes of it: all but weights and averages.
+    struct CompletedStep {
+        checkpoint::Manifest manifest;
+        checkpoint::NamedTensors buffers;
+    };
 
     Options options_;
     Task& task_;
@@ -119,10 +136,17 @@ private:
     std::unique_ptr<Journal> journal_;
     std::unique_ptr<checkpoint::Store> store_;
 
+    /// Held while weights, averages or files of checkpoints change: what `rescue` finds without is whole.
+    std::timed_mutex changing_;
+    CompletedStep completed_;
+    int64_t resumed_step_ = 0;  // where `run` starts
+
     int64_t steps_done_ = 0;
     int64_t total_steps_ = 0;
     int64_t skipped_steps_ = 0;
     int64_t bad_steps_in_row_ = 0;
+    OwnTime own_time_;
+    std::vector<std::string> hosts_;  // by rank
     int64_t own_items_ = 0;  // of the last step
     std::optional<checkpoint::Metric> last_metric_;  // of the validation after the last step, if there was one
     bool improved_ = false;  // it was the best so far

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/activity.hpp"
 #include "core/fault_points.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -45,6 +46,7 @@ std::vector<double> Trainer::global_weights(const std::vector<data::Batch>& batc
 void Trainer::forward_and_backward(const data::Batch& batch, const std::vector<double>& totals,
                                    std::vector<at::Tensor>& sums) {
     try {
+        const core::Activity activity("micro-batch");
         core::fault_point("step:forward");
         const ops::RandomScope random(batch.keys);  // dropout and noise draw from these, not from a rank
         at::Tensor loss;
@@ -52,6 +54,7 @@ void Trainer::forward_and_backward(const data::Batch& batch, const std::vector<d
             const Autocast autocast(precision_, comm_.device());
             loss = weighted_loss(batch, totals, sums);
         }
+        core::fault_point("step:backward");
         scaler_.scale(loss).backward();
     } catch (const core::Error&) {
         throw;
@@ -89,7 +92,12 @@ at::Tensor Trainer::weighted_loss(const data::Batch& batch, const std::vector<do
 std::vector<double> Trainer::agree_on_sums(StepResult& result, const std::vector<at::Tensor>& sums,
                                            const std::vector<double>& totals) {
     std::vector<double> own;
-    for (const auto& sum : sums) own.push_back(sum.item<double>());
+    {
+        // On a GPU this is where the host waits for it, and so for the collectives in its queue.
+        const core::Activity activity("losses",
+                                      comm_.backend() == "nccl" ? core::Waits::for_peers : core::Waits::for_nothing);
+        for (const auto& sum : sums) own.push_back(sum.item<double>());
+    }
     auto values = own;
     values.push_back(stop_signal_.requested() ? 1.0 : 0.0);
     values = step_world_->sum(values);
@@ -133,17 +141,23 @@ void Trainer::clip_gradients(double norm) {
     for (const auto& bucket : reducer_->buckets()) bucket.mul_(factor);
 }
 
-/// The weights stayed as they were.  That all ranks come here together follows from figures that all share.
-void Trainer::skip_step(const StepResult& result, const std::vector<data::Batch>& batches,
-                        const std::vector<double>& sums) {
+/// The weights stayed as they were; forward moved statistics, also by NaN.
+void Trainer::undo_step(const StepResult& result) {
+    checkpoint::copy_into(checkpoint::module_buffers(task_.model()), completed_.buffers,
+                          "the model before a skipped step");
     ++skipped_steps_;
-    const int64_t step = steps_done_ + 1;
+    if (result.bad) ++bad_steps_in_row_;
+}
+
+/// That all ranks come here together follows from figures that all share.
+void Trainer::report_skipped(const StepResult& result, const std::vector<data::Batch>& batches,
+                             const std::vector<double>& sums) {
+    const int64_t step = steps_done_;
     if (result.empty) {
         if (world_.is_root())
             core::log::warning("step ", step, " was skipped: no rank had anything to learn from (all weights are 0)");
         return;
     }
-    ++bad_steps_in_row_;
     const std::string cases = suspects(batches, sums);
     const std::string scale =
         scaler_.active() ? core::concat("; the loss scale is now ", scaler_.value()) : std::string();

@@ -8,8 +8,10 @@
 #include <numeric>
 #include <sstream>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/fault_points.hpp"
+#include "core/text.hpp"
 #include "core/timer.hpp"
 
 namespace vox::train {
@@ -66,6 +68,7 @@ std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases,
     world.together(what, [&] {
         for (size_t i = 0; i < cases.size(); ++i) {
             if (owner[i] != world.rank()) continue;
+            const core::Activity activity(core::concat("validation of ", cases[i].id));
             core::fault_point("validation:case");
             auto figures = compute(i);
             mine += to_line(i, figures);

@@ -49,8 +49,10 @@ TEST(Ema, SwapsInPlaceAndBack) {
     Ema ema({true, 0.5, false}, model);
     set(model, 3);
     ema.update();
+    std::timed_mutex changing;
     {
-        const EmaScope scope(&ema);
+        const EmaScope scope(&ema, changing);
+        EXPECT_TRUE(ema.is_swapped());
         EXPECT_EQ(first(model[0].value), 2);
         EXPECT_EQ(first(model[1].value), -2);
         EXPECT_THROW(ema.update(), core::InternalError);
@@ -58,7 +60,7 @@ TEST(Ema, SwapsInPlaceAndBack) {
     EXPECT_EQ(first(model[0].value), 3);
     EXPECT_EQ(first(ema.state()[0].value), 2);
     EXPECT_EQ(model[0].value.const_data_ptr(), address);
-    const EmaScope none(nullptr);
+    const EmaScope none(nullptr, changing);
     EXPECT_EQ(first(model[0].value), 3);
 }
 

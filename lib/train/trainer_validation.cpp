@@ -1,0 +1,90 @@
+// The trainer between steps: validation, and the end of a run.
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "train/memory.hpp"
+#include "train/replicas.hpp"
+#include "train/trainer.hpp"
+
+namespace vox::train {
+namespace {
+
+bool better(const checkpoint::Metric& a, const std::optional<checkpoint::Metric>& b) {
+    if (std::isnan(a.value)) return false;
+    return !b || (a.higher_is_better ? a.value > b->value : a.value < b->value);
+}
+
+}  // namespace
+
+bool Trainer::validation_due() const {
+    if (steps_done_ == total_steps_) return true;
+    if (options_.validate_every_steps > 0 && steps_done_ % options_.validate_every_steps == 0) return true;
+    const auto position = task_.train_data().position();
+    return options_.validate_every_epochs > 0 && position.micro_batch == 0 &&
+           position.epoch % options_.validate_every_epochs == 0;
+}
+
+void Trainer::run_validation() {                                // all ranks
+    if (task_.validation_cases().empty()) return;
+    if (journal_) journal_->pause();
+    ValidationResult result;
+    {
+        const EmaScope averages(ema_.get(), changing_);
+        result = validate(task_, world_);
+    }
+    train_mode();
+    validation_seconds_ += result.seconds;
+    const auto key = task_.key_metric();
+    const auto figure = std::ranges::find(result.summary, key.name, [](const auto& entry) { return entry.first; });
+    core::check(figure != result.summary.end(), core::concat("the task's summary has no figure '", key.name, "'"));
+    last_metric_ = checkpoint::Metric{key.name, figure->second, key.higher_is_better};
+    improved_ = better(*last_metric_, best_);
+    if (improved_) best_ = last_metric_;
+    schedule_->observe(figure->second, key.higher_is_better);
+    early_stopping_.observe(figure->second, key.higher_is_better);
+    {
+        const std::scoped_lock lock(changing_);
+        remember_step();
+    }
+    world_.on_root("writing the validation down", [&] {
+        journal_->validation(steps_done_, result);
+        journal_->resume();
+        std::string line;
+        for (const auto& [name, value] : result.summary) line += core::concat("  ", name, " ", value);
+        core::log::info("validation at step ", steps_done_, " (", result.cases.size(), " cases, ",
+                        core::human_seconds(result.seconds), "):", line);
+    });
+}
+
+std::string Trainer::how_it_ended() const {
+    if (steps_done_ == total_steps_) return core::concat("all ", total_steps_, " steps are done");
+    if (early_stopping_.over()) return early_stopping_.reason(task_.key_metric().name);
+    return "stopped by request, and saved; start again to go on";
+}
+
+void Trainer::finish() {
+    check_replicas(task_.model(), world_, steps_done_);
+    const double peak = world_.max(static_cast<double>(peak_host_bytes()));
+    world_.on_root("finishing the run", [&] {
+        store_->wait();
+        if (steps_done_ < total_steps_)
+            core::log::info("ended at step ", steps_done_, " of ", total_steps_, ": ", how_it_ended());
+        report::Fields figures{{"steps", steps_done_}, {"skipped_steps", skipped_steps_}, {"ended", how_it_ended()}};
+        if (best_) figures.emplace_back("best/" + best_->name, best_->value);
+        journal_->finish(steps_done_, figures,
+                         {{"total", since_start_.seconds()},
+                          {"training", train_seconds_},
+                          {"waiting for data", data_seconds_},
+                          {"waiting for gradients", reducer_->exposed_seconds()},
+                          {"validation", validation_seconds_}});
+        if (skipped_steps_ > 0) core::log::warning(skipped_steps_, " of ", steps_done_, " steps were skipped");
+        core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ",
+                        core::human_seconds(train_seconds_), ", of which waiting for data ",
+                        core::human_seconds(data_seconds_));
+    });
+}
+
+}  // namespace vox::train
