@@ -10,6 +10,7 @@
 #include "app/program.hpp"
 #include "app/threads.hpp"
 #include "comm/make_communicator.hpp"
+#include "comm/watchdog.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/durable_file.hpp"
@@ -162,6 +163,7 @@ int main(int argc, char** argv) {
     return app::run_program(argc, argv, table(), [](comm::World& world, const app::Arguments& arguments) {
         check_usage(arguments);
         const auto folder = output_folder(arguments);
+        const comm::Watchdog watchdog(world);
         const auto result = score(world, arguments);
         world.on_root("writing the figures", [&] {
             std::cout << report::to_text(result);

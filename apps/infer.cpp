@@ -4,6 +4,7 @@
 #include "app/segment_files.hpp"
 #include "app/threads.hpp"
 #include "comm/make_communicator.hpp"
+#include "comm/watchdog.hpp"
 #include "core/log.hpp"
 #include "data/dataset_index.hpp"
 
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
         const std::filesystem::path from = arguments[arguments.count("run") ? "run" : "checkpoint"].as<std::string>();
         const std::filesystem::path input = arguments["input"].as<std::string>(),
                                     output = arguments["output"].as<std::string>();
+        const comm::Watchdog watchdog(world);
         app::settle_threads(world);
         const auto comm = comm::make_communicator(world, {});
         tasks::TrainedSegmentation trained;

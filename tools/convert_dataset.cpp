@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/program.hpp"
+#include "comm/watchdog.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/timer.hpp"
@@ -134,6 +135,7 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
 
 ExitCode convert_dataset(vox::comm::World& world, const vox::app::Arguments& arguments) {
     const vox::data::ConvertOptions parsed = parse(arguments);
+    const vox::comm::Watchdog watchdog(world);
     const vox::core::Timer timer;
     const auto report = vox::data::convert(world, parsed);
     if (parsed.dry_run) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "app/segment_files.hpp"
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/geometry.hpp"
 #include "core/text.hpp"
@@ -30,8 +31,10 @@ using core::DataError;
 data::LabelScheme scheme_of(const std::string& name, const std::map<std::string, LabelPair>& pairs) {
     if (name != "generic") return data::label_scheme(name);
     std::set<int> values;
-    for (const auto& [id, pair] : pairs)
+    for (const auto& [id, pair] : pairs) {
+        core::count_progress();
         for (const uint8_t value : data::label_values(data::read_nifti(pair.reference))) values.insert(value);
+    }
     return data::generic_scheme(values);
 }
 
@@ -98,6 +101,7 @@ report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPl
     const tasks::SegmentationFigures figures(options, scheme);
     auto table = empty_table(figures);
     for (const auto& [id, files] : pairs) {
+        const core::Activity activity(concat("case ", id));
         const auto predicted_image = data::read_nifti(files.prediction),
                    truth_image = data::read_nifti(files.reference);
         check_same_grid(predicted_image, truth_image, id);

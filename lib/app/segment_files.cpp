@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -72,6 +73,7 @@ void segment_all(comm::World& world, const std::vector<std::string>& ids, const 
     world.together("segmenting", [&] {
         for (size_t i = 0; i < ids.size(); ++i) {
             if (!mine(i, world)) continue;
+            const core::Activity activity(concat("case ", ids[i]));
             try {
                 segment(i);
                 core::log::info("segmented ", ids[i]);

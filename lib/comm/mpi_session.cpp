@@ -16,6 +16,9 @@
 namespace vox::comm {
 namespace {
 
+constexpr int kAbortS = 10;
+constexpr int kLeaveS = 60;  // the end of MPI takes less than a second; a launcher on many nodes, some
+
 volatile std::sig_atomic_t exit_code = 0;  // of exit_after
 
 bool started_by_launcher() {
@@ -58,7 +61,9 @@ MpiSession::MpiSession(int& argc, char**& argv) : exceptions_(std::uncaught_exce
 
 MpiSession::~MpiSession() {
     if (std::uncaught_exceptions() > exceptions_) return;
+    exit_after(kLeaveS, core::ExitCode::peer_failed);  // it waits for peers, and one may have died since they agreed
     MPI_Finalize();
+    alarm(0);
 }
 
 std::unique_ptr<World> MpiSession::make_world(double timeout_s) {
@@ -76,6 +81,7 @@ void MpiSession::abort(int code) {
     int finalized = 0;
     MPI_Initialized(&initialized);
     MPI_Finalized(&finalized);
+    exit_after(kAbortS, static_cast<core::ExitCode>(code));  // MPI may wait for a host that is lost
     if (initialized && !finalized) MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }

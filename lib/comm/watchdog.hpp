@@ -28,7 +28,7 @@ class WatchdogPatrol;
 class Watchdog {
 public:
     /// `world` is one of MpiSession.  Throws PeerError.
-    Watchdog(World& world, WatchdogOptions options);
+    explicit Watchdog(World& world, WatchdogOptions options = {});
     ~Watchdog();
     Watchdog(const Watchdog&) = delete;
     Watchdog& operator=(const Watchdog&) = delete;

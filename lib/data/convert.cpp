@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -213,6 +214,7 @@ private:
     /// A DataError refuses the case; every other error ends the run.
     template <class Work>
     void guarded(const std::string& id, Work&& work) {
+        const core::Activity activity(concat("case ", id));
         try {
             work();
         } catch (const DataError& error) {
