@@ -80,6 +80,7 @@ void WatchdogPatrol::rescue_by(std::function<std::string()> rescue) {
 }
 
 void WatchdogPatrol::round() {
+    forgive_own_standstill();
     look_at_neighbours();
     while (const auto letter = mail_.receive()) open(*letter);
     if (!since_asked_ && !since_reported_ && waits_too_long()) report_unasked();
@@ -108,6 +109,14 @@ bool WatchdogPatrol::waits_too_long() const {
 
 bool WatchdogPatrol::any(RankStanding::State state) const {
     return std::ranges::any_of(ranks_, [&](const auto& rank) { return rank.state == state; });
+}
+
+/// A job that was suspended as a whole (by its scheduler, with its machine) has not stalled: the time counts for nobody.
+void WatchdogPatrol::forgive_own_standstill() {
+    if (since_round_.restart() < kAnswerS) return;
+    core::count_progress();
+    for (auto* timer : {&since_asked_, &since_reported_})
+        if (*timer) (*timer)->restart();
 }
 
 void WatchdogPatrol::look_at_neighbours() {

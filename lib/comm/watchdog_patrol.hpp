@@ -45,6 +45,7 @@ private:
     bool waits_too_long() const;
     bool any(RankStanding::State state) const;
 
+    void forgive_own_standstill();
     void look_at_neighbours();
     void somebody_is_gone(int rank);
     void report_unasked();
@@ -74,7 +75,7 @@ private:
     std::optional<core::Timer> since_reported_;
     bool told_ = false;
 
-    core::Timer since_go_on_;
+    core::Timer since_go_on_, since_round_;
 
     std::mutex rescue_mutex_;  // held while a rescue runs
     std::function<std::string()> rescue_;

@@ -1,7 +1,7 @@
 """A run of several ranks as one thing: who writes, how it ends where a rank fails, and what it goes on from.
 
 That weights which differ between ranks are found is shown where one can change them: tests/train/replicas_test.cpp, and
-TrainerRun.ReplicasThatDriftApartStopTheRun.  That a rank which stands still is noticed: tests/app/program_test.cpp.
+TrainerRun.ReplicasThatDriftApartStopTheRun.  That a rank which stands still is noticed: tests/e2e/faults/hang_test.py.
 """
 import collections
 import json
@@ -70,29 +70,22 @@ class DistributedRun(support.Case):
         self.assertEqual(len(list((run / "tensorboard").iterdir())), 1)
         self.assertTrue((run / "report.html").read_text().rstrip().endswith("</html>"))
 
-    def lose(self, run, rank, how):
-        """Takes one of two ranks from a run, awaits the end of all, and returns exit code and output.  Nothing but steps:
-        while rank 0 saves and while ranks validate the others wait without a limit."""
-        job = self.start_job(*self.arguments(run, **{"train.steps": 5000, "comm.timeout_s": 10, "checkpoint.every_steps": 0,
-                                                     "train.validate_every_epochs": 0}), ranks=2)
+    def lose(self, run, rank):
+        """Kills one of two ranks of a run, awaits the end of all, and returns the exit code."""
+        job = self.start_job(*self.arguments(run, **{"train.steps": 5000}), ranks=2)
         self.wait_for_step(job, self.folder / run, 2)
         processes = [support.process_of_rank("train_brats", self.folder / run, one) for one in (0, 1)]
-        os.kill(processes[rank], how)
+        os.kill(processes[rank], signal.SIGKILL)
         code = job.wait(timeout=100)
         deadline = time.monotonic() + 60
         while any(pathlib.Path(f"/proc/{process}").exists() for process in processes):
             self.assertLess(time.monotonic(), deadline, "a rank stayed behind")
             time.sleep(0.05)
-        return code, job.log.read_text()
+        return code
 
     def test_a_killed_rank_ends_all(self):
         for rank in (0, 1):
-            self.assertNotEqual(self.lose(f"run{rank}", rank, signal.SIGKILL)[0], 0)
-
-    def test_a_rank_that_stands_still_ends_all_and_the_others_say_what_they_waited_for(self):
-        code, text = self.lose("run", 1, signal.SIGSTOP)
-        self.assertEqual(code, 76, text)
-        self.assertRegex(text, r"rank 0 on \S+: .*did not end within 1\d")
+            self.assertNotEqual(self.lose(f"run{rank}", rank), 0)
 
     def test_resume_puts_every_rank_on_the_same_weights(self):
         support.run(*self.arguments("undisturbed"), ranks=2)

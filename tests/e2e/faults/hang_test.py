@@ -1,6 +1,8 @@
 """A rank or a disk that stands still (rows 3 and 4 of the fault table): who it is gets named, and nothing that was trained is lost."""
 import json
+import os
 import re
+import signal
 import time
 
 import common
@@ -85,6 +87,18 @@ class Hang(common.FaultCase):
         text = self.run_with("step:forward@8 rank=1 kill", ranks=3, expect=None)
         self.assertIn("rank 1 has died", text)
         self.assertEqual(self.records("run")[1][-1]["what"], "micro-batch")
+
+    def test_03_a_job_that_is_suspended_as_a_whole_goes_on(self):
+        """As by `scontrol suspend`, for longer than any wait may take."""
+        run = self.folder / "suspended"
+        job = self.start_job("train_brats", *self.arguments("suspended", **{**HANGS, "train.steps": 100, "comm.timeout_s": 2}), ranks=3)
+        self.wait_for_step(job, run, 5)
+        ranks = [support.process_of_rank("train_brats", run, rank) for rank in range(3)]
+        for sign in (signal.SIGSTOP, signal.SIGCONT):
+            for process in ranks:
+                os.kill(process, sign)
+            time.sleep(9 if sign == signal.SIGSTOP else 0)
+        self.assertEqual(job.wait(timeout=120), 0, job.log.read_text())
 
     def test_04_a_slow_rank_is_named_and_training_goes_on(self):
         text = self.run_with("step:forward rank=2 sleep=100", ranks=3, **{"train.steps": 24})
