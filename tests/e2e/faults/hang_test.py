@@ -89,15 +89,18 @@ class Hang(common.FaultCase):
         self.assertEqual(self.records("run")[1][-1]["what"], "micro-batch")
 
     def test_03_a_job_that_is_suspended_as_a_whole_goes_on(self):
-        """As by `scontrol suspend`, for longer than any wait may take."""
+        """As by `scontrol suspend`, for longer than any wait may take; the others come back some seconds after rank 0."""
         run = self.folder / "suspended"
-        job = self.start_job("train_brats", *self.arguments("suspended", **{**HANGS, "train.steps": 100, "comm.timeout_s": 2}), ranks=3)
+        job = self.start_job("train_brats", *self.arguments("suspended", **{**HANGS, "train.steps": 100, "comm.timeout_s": 4}), ranks=3)
         self.wait_for_step(job, run, 5)
         ranks = [support.process_of_rank("train_brats", run, rank) for rank in range(3)]
-        for sign in (signal.SIGSTOP, signal.SIGCONT):
-            for process in ranks:
-                os.kill(process, sign)
-            time.sleep(9 if sign == signal.SIGSTOP else 0)
+        for process in ranks:
+            os.kill(process, signal.SIGSTOP)
+        time.sleep(6)
+        os.kill(ranks[0], signal.SIGCONT)
+        time.sleep(6.5)
+        for process in ranks[1:]:
+            os.kill(process, signal.SIGCONT)
         self.assertEqual(job.wait(timeout=120), 0, job.log.read_text())
 
     def test_04_a_slow_rank_is_named_and_training_goes_on(self):
