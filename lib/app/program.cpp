@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <iostream>
 #include <new>
 #include <optional>
@@ -90,6 +91,7 @@ std::optional<Arguments> parse(int argc, char** argv, const ProgramTable& table,
 
 int run_program(int argc, char** argv, const ProgramTable& table,
                 const std::function<ExitCode(comm::World&, const Arguments&)>& body) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the user's limit is an error of write(), not the end
     try {
         comm::MpiSession session(argc, argv);
         const auto world = session.make_world();

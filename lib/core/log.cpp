@@ -1,21 +1,21 @@
 #include "core/log.hpp"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <array>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <mutex>
+#include <optional>
 
-#include "core/error.hpp"
+#include "core/appended_file.hpp"
 
 namespace vox::core::log {
 namespace {
 
 struct State {
     std::mutex mutex;
-    std::ofstream file;
+    std::optional<AppendedFile> file;
     std::string status;
     Level level = Level::info;
     int rank = 0;
@@ -53,8 +53,7 @@ void set_level(Level level) {
 
 void open_file(const std::filesystem::path& file) {
     const std::scoped_lock lock(state().mutex);
-    state().file = std::ofstream(file, std::ios::app);
-    if (!state().file) throw WriteError(concat("cannot open the log file ", file.string(), " for writing"));
+    state().file.emplace(file, O_APPEND);
 }
 
 void status(const std::string& line) {
@@ -72,9 +71,11 @@ void write(Level level, const std::string& line) {
     const char* mark = level == Level::warning ? "warning: " : level == Level::error ? "error: " : "";
     const std::string who = log.rank == 0 ? "" : concat("[rank ", log.rank, "] ");
     // One write per line, so that lines of several ranks do not mix.
-    const std::string text = concat(time_of_day(), ' ', who, mark, line, '\n');
+    std::string text = concat(time_of_day(), ' ', who, mark, line, '\n');
+    if (log.file)
+        if (const auto news = log.file->append(text); !news.empty())
+            text += concat(time_of_day(), " warning: ", news, '\n');
     std::cerr << (log.status.empty() ? text : concat(kClearLine, text, log.status)) << std::flush;
-    if (log.file) log.file << text << std::flush;
 }
 
 }  // namespace vox::core::log

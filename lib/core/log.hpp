@@ -17,7 +17,7 @@ void set_rank(int rank, int world_size);
 /// Lines below `level` are dropped.  The default is info.
 void set_level(Level level);
 
-/// Rank 0 only: also append every line to `file`.  Throws WriteError where it cannot be opened.
+/// Rank 0 only: also append every line to `file`, later where the disk refuses.  Throws WriteError where it cannot open.
 void open_file(const std::filesystem::path& file);
 
 /// Shows `line` as the last line of a terminal: log lines go above it, and an empty text takes it away.  Not in the log's

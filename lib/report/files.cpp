@@ -16,6 +16,8 @@ namespace vox::report {
 using core::concat;
 using core::WriteError;
 
+namespace {
+
 void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& file) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -27,6 +29,8 @@ void write_all(int descriptor, std::string_view bytes, const std::filesystem::pa
         bytes.remove_prefix(static_cast<size_t>(written));
     }
 }
+
+}  // namespace
 
 void replace_file(const std::filesystem::path& file, std::string_view bytes) {
     std::filesystem::path temporary = file;

@@ -7,9 +7,6 @@
 
 namespace vox::report {
 
-/// Writes all bytes to an open file; `file` names it in the error.  Throws WriteError.
-void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& file);
-
 /// Puts a new file in place of `file` by writing a temporary one beside it and renaming: a reader sees the old or the new
 /// one, whole.  Throws WriteError.
 void replace_file(const std::filesystem::path& file, std::string_view bytes);

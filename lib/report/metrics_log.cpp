@@ -1,25 +1,19 @@
 #include "report/metrics_log.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "core/text.hpp"
 #include "report/files.hpp"
 
 namespace vox::report {
 namespace {
 
-using core::concat;
-using core::WriteError;
 using Json = nlohmann::ordered_json;
 
 /// JSON has no nan and no inf.
@@ -67,6 +61,12 @@ std::string lines_up_to(const std::filesystem::path& file, int64_t step) {
     return kept;
 }
 
+/// `file`, after what a run resumed at `step` must not keep was taken out of it.
+const std::filesystem::path& without_lines_after(const std::filesystem::path& file, int64_t step) {
+    if (std::filesystem::exists(file)) replace_file(file, step > 0 ? lines_up_to(file, step) : std::string());
+    return file;
+}
+
 }  // namespace
 
 std::string_view kind_name(Kind kind) {
@@ -90,22 +90,12 @@ std::string to_json_line(Kind kind, int64_t step, const Fields& fields) {
     return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t resumed_step) : file_(file) {
-    if (std::filesystem::exists(file)) {
-        replace_file(file, resumed_step > 0 ? lines_up_to(file, resumed_step) : std::string());
-    }
-    descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) {
-        throw WriteError(concat("cannot open ", file.string(), " for writing (", std::strerror(errno), ")"));
-    }
-}
-
-MetricsLog::~MetricsLog() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
+MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t resumed_step)
+    : file_(without_lines_after(file, resumed_step), O_APPEND) {}
 
 void MetricsLog::write(Kind kind, int64_t step, const Fields& fields) {
-    write_all(descriptor_, to_json_line(kind, step, fields) + '\n', file_);
+    if (const auto news = file_.append(to_json_line(kind, step, fields) + '\n'); !news.empty())
+        core::log::warning(news);
 }
 
 }  // namespace vox::report

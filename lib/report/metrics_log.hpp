@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "core/appended_file.hpp"
 #include "report/fields.hpp"
 
 namespace vox::report {
@@ -25,16 +26,14 @@ public:
     /// Opens or creates `file`.  Lines past `resumed_step` (a half-written one too) are cut off, so that no step is there
     /// twice after a resume; a start from step 0 keeps nothing.  Throws WriteError.
     MetricsLog(const std::filesystem::path& file, int64_t resumed_step);
-    ~MetricsLog();
-    MetricsLog(const MetricsLog&) = delete;
-    MetricsLog& operator=(const MetricsLog&) = delete;
 
-    /// Throws WriteError where the line cannot be written (disk full).
+    /// A line that the disk refuses is a warning, and waits (core::AppendedFile).
     void write(Kind kind, int64_t step, const Fields& fields);
+    /// Throws WriteError where lines are missing.
+    void flush() { file_.flush(); }
 
 private:
-    std::filesystem::path file_;
-    int descriptor_ = -1;
+    core::AppendedFile file_;
 };
 
 /// The line without its newline.

@@ -6,13 +6,10 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 
-#include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
-#include "report/files.hpp"
 #include "report/protobuf.hpp"
 
 namespace vox::report {
@@ -45,6 +42,13 @@ std::string host_name() {
     return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
 }
 
+/// Two writers of one process within a second must not share a file.
+std::string new_file_name() {
+    static std::atomic<int> counter{0};
+    return concat("events.out.tfevents.", static_cast<int64_t>(wall_time()), '.', host_name(), '.', getpid(), '.',
+                  counter++);
+}
+
 /// Event { wall_time = 1; step = 2; ... }
 Message event(int64_t step) { return Message().number(1, wall_time()).integer(2, step); }
 
@@ -66,29 +70,18 @@ uint32_t crc32c(std::string_view bytes) {
 
 uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xA282EAD8U; }
 
-TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step) {
-    // Two writers of one process within a second must not share a file.
-    static std::atomic<int> counter{0};
-    file_ = folder / concat("events.out.tfevents.", static_cast<int64_t>(wall_time()), '.', host_name(), '.', getpid(),
-                            '.', counter++);
-    descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) {
-        throw core::WriteError(
-            concat("cannot create the TensorBoard file ", file_.string(), " (", std::strerror(errno), ")"));
-    }
+TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step)
+    : path_(folder / new_file_name()), file_(path_, O_EXCL) {
     write_event(event(0).text(3, "brain.Event:2").bytes());  // Event.file_version, always first
     // Event.session_log = 7 { status = 1: START = 1 }: older files' events from this step on are orphans.
     if (first_step > 0) write_event(event(first_step).message(7, Message().integer(1, 1)).bytes());
 }
 
-TensorBoardWriter::~TensorBoardWriter() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 void TensorBoardWriter::write_event(const std::string& event) {
     const std::string length = little_endian(uint64_t{event.size()});
-    write_all(descriptor_,
-              concat(length, little_endian(masked_crc32c(length)), event, little_endian(masked_crc32c(event))), file_);
+    const auto news =
+        file_.append(concat(length, little_endian(masked_crc32c(length)), event, little_endian(masked_crc32c(event))));
+    if (!news.empty()) core::log::warning(news);
 }
 
 void TensorBoardWriter::scalar(int64_t step, std::string_view tag, double value) {

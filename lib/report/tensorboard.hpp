@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/appended_file.hpp"
 #include "report/fields.hpp"
 #include "report/png.hpp"
 
@@ -18,25 +19,25 @@ public:
     /// Creates the file.  What older files of the folder hold from step `first_step` on is hidden by TensorBoard from then on: give
     /// the resumed step + 1.  Throws WriteError.
     TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step);
-    ~TensorBoardWriter();
-    TensorBoardWriter(const TensorBoardWriter&) = delete;
-    TensorBoardWriter& operator=(const TensorBoardWriter&) = delete;
 
     /// Every number of `fields` under "<group>/<name>" in one event; a list as its entries "<name>/rank0", "<name>/rank1", ...
-    /// Texts are left out.  Throws WriteError, as all writing functions do.
+    /// Texts are left out.  An event that the disk refuses is a warning, and waits (core::AppendedFile).
     void scalars(int64_t step, std::string_view group, const Fields& fields);
     void scalar(int64_t step, std::string_view tag, double value);
     void image(int64_t step, std::string_view tag, const Image& image);
     /// Shown as Markdown in the "Text" tab.
     void text(int64_t step, std::string_view tag, std::string_view markdown);
 
-    const std::filesystem::path& file() const { return file_; }
+    /// Throws WriteError where events are missing.
+    void flush() { file_.flush(); }
+
+    const std::filesystem::path& file() const { return path_; }
 
 private:
     void write_event(const std::string& event);
 
-    std::filesystem::path file_;
-    int descriptor_ = -1;
+    std::filesystem::path path_;
+    core::AppendedFile file_;
 };
 
 /// CRC-32C (Castagnoli) of the bytes; with TFRecord's masking.

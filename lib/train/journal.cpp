@@ -76,16 +76,22 @@ void Journal::validation(int64_t step, const ValidationResult& result) {
     metrics_.write(report::Kind::validation, step, fields);
     tensorboard_.scalars(step, "validation", fields);
     if (!result.preview) return;
-    std::filesystem::create_directories(paths_.previews());
+    tensorboard_.image(step, "preview", *result.preview);
     char name[32];
     std::snprintf(name, sizeof name, "step_%08lld.png", static_cast<long long>(step));
-    report::write_png(paths_.previews() / name, *result.preview);
-    tensorboard_.image(step, "preview", *result.preview);
+    try {
+        std::filesystem::create_directories(paths_.previews());
+        report::write_png(paths_.previews() / name, *result.preview);
+    } catch (const std::exception& error) {
+        core::log::warning("the preview of step ", step, " is missing: ", error.what());
+    }
 }
 
 void Journal::finish(int64_t step, const report::Fields& final_figures, const report::Fields& timings) {
     metrics_.write(report::Kind::final, step, final_figures);
     metrics_.write(report::Kind::timing, step, timings);
+    metrics_.flush();
+    tensorboard_.flush();
     report::write_report(paths_.root);
     core::log::info("report: ", paths_.report().string());
 }

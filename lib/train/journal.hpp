@@ -37,7 +37,8 @@ struct RankFigures {
     std::vector<double> own_seconds;  // median of the last steps: computing and waiting for data, not for other ranks
 };
 
-/// Rank 0 only.  Throws WriteError where the run's folder refuses.
+/// Rank 0 only.  Opening and finishing throw WriteError where the run's folder refuses; in between that is a warning, because
+/// notes that do not fit on the disk must not end a training.
 class Journal {
 public:
     Journal(report::RunPaths paths, int64_t first_step, int64_t total_steps, const std::string& resolved_config);

@@ -108,7 +108,7 @@ TEST(MetricsLog, AStartFromZeroKeepsNothing) {
     EXPECT_EQ(read_text(file), "");
 }
 
-TEST(MetricsLog, SaysThatItCannotWrite) {
+TEST(MetricsLog, KeepsWhatTheDiskRefusesUntilItTakesIt) {
     EXPECT_THROW(MetricsLog("/proc/vox_no_such_folder/metrics.jsonl", 0), core::WriteError);
     const TemporaryFolder folder;
     MetricsLog log(folder.path() / "metrics.jsonl", 0);
@@ -118,8 +118,14 @@ TEST(MetricsLog, SaysThatItCannotWrite) {
     getrlimit(RLIMIT_FSIZE, &before);
     const rlimit small{16, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &small);
-    EXPECT_THROW(log.write(Kind::step, 1, {{"loss", 0.5}}), core::WriteError);
+    log.write(Kind::step, 1, {{"loss", 0.5}});
+    log.write(Kind::step, 2, {{"loss", 0.25}});
+    EXPECT_EQ(read_text(folder.path() / "metrics.jsonl").size(), 16U);
+    EXPECT_THROW(log.flush(), core::WriteError);
     setrlimit(RLIMIT_FSIZE, &before);
+    log.write(Kind::step, 3, {{"loss", 0.125}});
+    log.flush();
+    EXPECT_EQ(steps_of(folder.path() / "metrics.jsonl"), (std::vector<int64_t>{1, 2, 3}));
 }
 
 }  // namespace
