@@ -11,6 +11,7 @@
 
 #include "core/activity.hpp"
 #include "core/error.hpp"
+#include "core/read_at.hpp"
 #include "core/text.hpp"
 
 namespace vox::checkpoint {
@@ -71,17 +72,7 @@ InputFile::InputFile(fs::path path)
 InputFile::~InputFile() { ::close(descriptor_); }
 
 void InputFile::read_at(uint64_t offset, void* data, size_t bytes) const {
-    core::count_progress();
-    auto* next = static_cast<char*>(data);
-    while (bytes > 0) {
-        const ssize_t count = ::pread(descriptor_, next, bytes, static_cast<off_t>(offset));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throw DataError(concat("cannot read ", path_.string(), ": ", reason(errno)));
-        if (count == 0) throw DataError(concat(path_.string(), " ends at byte ", offset, ": truncated"));
-        next += count;
-        offset += static_cast<uint64_t>(count);
-        bytes -= static_cast<size_t>(count);
-    }
+    core::read_at(descriptor_, path_, offset, {static_cast<std::byte*>(data), bytes});
 }
 
 void sync_to_disk(const fs::path& path) {

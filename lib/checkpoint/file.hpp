@@ -36,7 +36,7 @@ public:
     InputFile& operator=(const InputFile&) = delete;
 
     uint64_t size() const { return size_; }
-    /// All `bytes` at `offset`; a shorter file is an error.
+    /// All `bytes` at `offset`; a shorter file is an error, one that cannot be read for a moment is not (core/read_at.hpp).
     void read_at(uint64_t offset, void* data, size_t bytes) const;
 
 private:

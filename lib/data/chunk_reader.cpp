@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/read_at.hpp"
 #include "core/text.hpp"
 #include "data/checksum.hpp"
 
@@ -30,14 +31,7 @@ ReadOnlyFile::ReadOnlyFile(const std::filesystem::path& path)
 ReadOnlyFile::~ReadOnlyFile() { ::close(descriptor_); }
 
 void ReadOnlyFile::read(uint64_t offset, std::span<std::byte> out) const {
-    while (!out.empty()) {
-        const ssize_t got = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw DataError(concat(path_.string(), ": reading failed: ", std::strerror(errno)));
-        if (got == 0) throw DataError(concat(path_.string(), ": ends at byte ", offset, ", the file is truncated"));
-        offset += static_cast<uint64_t>(got);
-        out = out.subspan(static_cast<size_t>(got));
-    }
+    core::read_at(descriptor_, path_, offset, out);
 }
 
 DecodedChunk ChunkReader::read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index) {

@@ -22,7 +22,7 @@ public:
     ReadOnlyFile& operator=(const ReadOnlyFile&) = delete;
 
     uint64_t size() const { return size_; }
-    /// Throws DataError where the file ends before, or reading fails.
+    /// Throws DataError where the file ends before, or reading fails and fails again (core/read_at.hpp).
     void read(uint64_t offset, std::span<std::byte> out) const;
 
 private:
