@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "checkpoint/file.hpp"
 #include "checkpoint/folders.hpp"
@@ -23,6 +24,9 @@ namespace fs = std::filesystem;
 using core::concat;
 using core::fault_point;
 using core::WriteError;
+
+// Between attempts at a save that has no successor: 1, 2, 4, 8 s with the default max_failures.
+constexpr double first_pause_s = 1, most_pause_s = 30;
 
 NamedTensors host_copy(const NamedTensors& tensors) {
     const c10::NoGradGuard no_grad;
@@ -46,6 +50,12 @@ std::thread start_quiet_thread(Work work) {
     std::thread thread(std::move(work));  // inherits the mask
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return thread;
+}
+
+void sync(const fs::path& path) {
+    fault_point("checkpoint:before_fsync");
+    sync_to_disk(path);
+    fault_point("checkpoint:after_fsync");
 }
 
 /// In two steps, so that a folder that is half removed does not look like a checkpoint.
@@ -114,10 +124,15 @@ void Store::wait() {
 }
 
 void Store::save(const State& state) {
-    save_async(state);
-    wait();
-    const SaveStats now = stats();
-    if (now.failed_in_row > 0) throw WriteError(now.last_error);
+    double pause_s = first_pause_s;
+    while (true) {
+        save_async(state);
+        wait();  // throws after max_failures in a row
+        if (stats().failed_in_row == 0) return;
+        core::log::warning("nothing saves after this one: trying again in ", pause_s, " s");
+        std::this_thread::sleep_for(std::chrono::duration<double>(pause_s));
+        pause_s = std::min(2 * pause_s, most_pause_s);
+    }
 }
 
 SaveStats Store::stats() const {
@@ -160,6 +175,7 @@ void Store::write_and_count(const State& state) noexcept {
 }
 
 uint64_t Store::write(const State& state, const std::string& name) {
+    fault_point("checkpoint:begin");
     const fs::path unfinished = checkpoints_ / concat(unfinished_prefix, name);
     fs::remove_all(unfinished);
     fs::create_directory(unfinished);
@@ -168,6 +184,7 @@ uint64_t Store::write(const State& state, const std::string& name) {
     uint64_t bytes = 0;
     const auto put = [&](std::string_view file_name, const NamedTensors& tensors) {
         if (tensors.empty()) return;
+        fault_point("checkpoint:before_write");
         const FileRecord record = write_safetensors(unfinished / file_name, tensors);
         fault_point("checkpoint:after_write");
         bytes += record.bytes;
@@ -178,18 +195,19 @@ uint64_t Store::write(const State& state, const std::string& name) {
     put(ema_file, state.ema);
     put(optimizer_file, state.optimizer);
     const std::string text = to_json(file);
+    fault_point("checkpoint:before_write");
     OutputFile manifest(unfinished / manifest_file);
     manifest.write(text.data(), text.size());
     manifest.close();
+    fault_point("checkpoint:after_write");
 
-    fault_point("checkpoint:before_fsync");
-    for (const auto& [file_name, record] : file.files) sync_to_disk(unfinished / file_name);
-    sync_to_disk(unfinished / manifest_file);
-    sync_to_disk(unfinished);
+    for (const auto& [file_name, record] : file.files) sync(unfinished / file_name);
+    sync(unfinished / manifest_file);
+    sync(unfinished);
     fault_point("checkpoint:before_rename");
     put_in_place(unfinished, checkpoints_ / name);
     fault_point("checkpoint:after_rename");
-    sync_to_disk(checkpoints_);
+    sync(checkpoints_);
 
     fault_point("checkpoint:before_prune");
     prune(state.manifest, name);

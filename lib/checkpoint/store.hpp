@@ -52,7 +52,8 @@ public:
     /// Until nothing is in flight.  Throws as `save_async`.  Call it before the program ends.
     void wait();
 
-    /// save_async and wait; throws WriteError where this very save failed.
+    /// save_async and wait, for the save that has no successor.  Where it cannot be written it is tried again, after 1 s, 2 s,
+    /// 4 s and so on; throws as `save_async`, after Options::max_failures in a row.
     void save(const State& state);
 
     bool in_flight() const { return in_flight_; }

@@ -72,7 +72,11 @@ void Trainer::finish() {
         store_->wait();
         if (steps_done_ < total_steps_)
             core::log::info("ended at step ", steps_done_, " of ", total_steps_, ": ", how_it_ended());
-        report::Fields figures{{"steps", steps_done_}, {"skipped_steps", skipped_steps_}, {"ended", how_it_ended()}};
+        const int64_t failed_saves = store_->stats().failed;
+        report::Fields figures{{"steps", steps_done_},
+                               {"skipped_steps", skipped_steps_},
+                               {"failed_saves", failed_saves},
+                               {"ended", how_it_ended()}};
         if (best_) figures.emplace_back("best/" + best_->name, best_->value);
         journal_->finish(steps_done_, figures,
                          {{"total", since_start_.seconds()},
@@ -81,6 +85,7 @@ void Trainer::finish() {
                           {"waiting for gradients", reducer_->exposed_seconds()},
                           {"validation", validation_seconds_}});
         if (skipped_steps_ > 0) core::log::warning(skipped_steps_, " of ", steps_done_, " steps were skipped");
+        if (failed_saves > 0) core::log::warning(failed_saves, " attempts to save a checkpoint failed");
         core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ",
                         core::human_seconds(train_seconds_), ", of which waiting for data ",
                         core::human_seconds(data_seconds_));

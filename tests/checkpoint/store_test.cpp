@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "checkpoint/fixtures.hpp"
@@ -167,7 +168,7 @@ TEST_F(StoreTest, SavesWhatWasTrueAtTheCallAndNeverTwoAtOnce) {
     std::atomic<int> most = 0;
     std::atomic<bool> go_on = false;
     at_fault_point = [&](std::string_view name) {
-        if (name == "checkpoint:before_fsync") {
+        if (name == "checkpoint:before_rename") {
             most = std::max(most.load(), ++writing);
             while (!go_on) std::this_thread::yield();
         }
@@ -175,7 +176,7 @@ TEST_F(StoreTest, SavesWhatWasTrueAtTheCallAndNeverTwoAtOnce) {
     };
     Store store(folder_, {});
     State state = make_state(1);
-    store.save_async(state);       // stands still before its fsync
+    store.save_async(state);       // stands still before its rename
     state.model[0].value.zero_();  // training goes on
     state.manifest.step = 2;
     EXPECT_TRUE(store.in_flight());
@@ -251,6 +252,27 @@ TEST_F(StoreTest, AFullDiskIsAWarningThenAnErrorAndTheOldCheckpointStays) {
     store.save_async(make_state(5));
     EXPECT_THAT(message_of<WriteError>([&] { store.wait(); }), HasSubstr("2 checkpoints in a row"));
     EXPECT_EQ(newest_valid(folder_)->step, 3);
+}
+
+TEST_F(StoreTest, TheSaveThatHasNoSuccessorIsTriedAgain) {
+    Options options;
+    options.max_failures = 2;
+    Store store(folder_, options);
+    {
+        const FileSizeLimit full(300);
+        EXPECT_THAT(message_of<WriteError>([&] { store.save(make_state(1)); }), HasSubstr("2 checkpoints in a row"));
+    }
+    EXPECT_EQ(store.stats().failed, 2);
+    options.max_failures = 3;
+    Store again(folder_, options);
+    std::optional<FileSizeLimit> full(300);
+    std::atomic<int> begun = 0;
+    at_fault_point = [&](std::string_view name) {
+        if (name == "checkpoint:begin" && ++begun == 2) full.reset();
+    };
+    again.save(make_state(1));
+    EXPECT_EQ(again.stats().failed, 1);
+    expect_same(load(*newest_valid(folder_)), make_state(1));
 }
 
 TEST_F(StoreTest, AFolderThatCannotBeMadeIsAWriteError) {
