@@ -201,6 +201,18 @@ TEST_F(StoreTest, SavesWhatWasTrueAtTheCallAndNeverTwoAtOnce) {
     expect_same(load(verify(folder_ / "step_00000002")), expected);
 }
 
+TEST_F(StoreTest, MayBeAskedWhileItWrites) {
+    Store store(folder_, {});
+    State state = make_state(1);
+    store.save_async(state);
+    while (store.in_flight()) {
+        EXPECT_LE(store.stats().saved, 1);
+        for (auto& [name, value] : state.model) value.zero_();  // training goes on; tools/tsan.sh watches
+    }
+    EXPECT_EQ(store.stats().saved, 1);
+    expect_same(load(*newest_valid(folder_)), make_state(1));
+}
+
 TEST_F(StoreTest, TheLastSaveIsAwaitedWhenTheStoreGoes) {
     at_fault_point = [](std::string_view) { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
     {
