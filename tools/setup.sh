@@ -9,7 +9,7 @@ packages=(
   openmpi-bin libopenmpi-dev libhdf5-dev libboost-program-options-dev libyaml-cpp-dev nlohmann-json3-dev
   zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libpng-dev libgtest-dev libgmock-dev
   chromium fonts-dejavu-core clang-format-19 clang-tidy-19 shellcheck   # tests only: the report in a browser, format, lint
-  clang-19 libclang-rt-19-dev                                           # tests only: fuzzing
+  clang-19 libclang-rt-19-dev                                           # tests only: fuzzing, races
   slurm-wlm munge iproute2                                              # tests only: a private cluster
 )
 missing=()
