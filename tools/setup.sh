@@ -10,7 +10,7 @@ packages=(
   zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libpng-dev libgtest-dev libgmock-dev
   chromium fonts-dejavu-core clang-format-19 clang-tidy-19 shellcheck   # tests only: the report in a browser, format, lint
   clang-19 libclang-rt-19-dev                                           # tests only: fuzzing, races
-  slurm-wlm munge iproute2                                              # tests only: a private cluster
+  slurm-wlm munge iproute2 util-linux                                   # tests only: a private cluster, two hosts on one
 )
 missing=()
 for package in "${packages[@]}"; do
