@@ -1,10 +1,10 @@
 #include "app/program.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <iostream>
-#include <new>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -13,6 +13,7 @@
 #include "comm/mpi_session.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "train/memory.hpp"
 
 namespace vox::app {
 namespace {
@@ -37,10 +38,14 @@ Outcome from_current_exception() {
                                            "  This is a bug of the program: please report it.")};
     } catch (const core::Error& error) {
         return {error.code(), core::concat(error.what(), "  [", core::place(error.where()), "]")};
-    } catch (const std::bad_alloc&) {
-        return {ExitCode::internal,
-                "out of host memory: use smaller crops, a smaller batch, or a smaller data.cache_mb"};
     } catch (const std::exception& error) {
+        if (train::is_out_of_memory(error)) {  // of reading threads, say; a step has words of its own
+            const std::string what = error.what();
+            return {ExitCode::internal,
+                    core::concat("out of memory: use smaller crops (data.crop_size), a smaller batch, or a smaller "
+                                 "data.cache_mb.  ",
+                                 what.substr(0, what.find('\n')))};
+        }
         return {ExitCode::internal, core::concat("internal error: ", error.what())};
     }
 }
@@ -69,6 +74,13 @@ ExitCode agree(comm::World& leaving, const Outcome& own) {
     return code;
 }
 
+/// A run outlives who reads its output, and no file of its own takes the place of standard error.
+void settle_standard_streams() {
+    std::signal(SIGPIPE, SIG_IGN);
+    for (int stream = 0; stream <= 2; ++stream)
+        if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDWR);  // takes the lowest number that is free
+}
+
 std::optional<Arguments> parse(int argc, char** argv, const ProgramTable& table, bool is_root) {
     options::options_description all(table.options);
     all.add_options()("help", "print this text")("version", "print the versions of the program and its libraries");
@@ -92,6 +104,7 @@ std::optional<Arguments> parse(int argc, char** argv, const ProgramTable& table,
 int run_program(int argc, char** argv, const ProgramTable& table,
                 const std::function<ExitCode(comm::World&, const Arguments&)>& body) {
     std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the user's limit is an error of write(), not the end
+    settle_standard_streams();
     try {
         comm::MpiSession session(argc, argv);
         const auto world = session.make_world();

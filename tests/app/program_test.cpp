@@ -68,16 +68,17 @@ TEST_P(ErrorKinds, HaveTheirExitCodeAndMessage) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, ErrorKinds,
-    testing::Values(Kind{"usage", 64, "case_007 is not what it should be  [failing_program.cpp:"},
-                    Kind{"data", 65, "case_007 is not what it should be  [failing_program.cpp:"},
-                    Kind{"internal", 70, "internal error at failing_program.cpp:"},
-                    Kind{"standard", 70, "case_007 is not what it should be"}, Kind{"memory", 70, "out of host memory"},
-                    Kind{"write", 73, "case_007 is not what it should be  [failing_program.cpp:"},
-                    Kind{"peer", 76, "case_007 is not what it should be  [failing_program.cpp:"},
-                    Kind{"config", 78, "case_007 is not what it should be  [failing_program.cpp:"}),
-    [](const auto& info) { return info.param.how; });
+INSTANTIATE_TEST_SUITE_P(All, ErrorKinds,
+                         testing::Values(Kind{"usage", 64, "case_007 is not what it should be  [failing_program.cpp:"},
+                                         Kind{"data", 65, "case_007 is not what it should be  [failing_program.cpp:"},
+                                         Kind{"internal", 70, "internal error at failing_program.cpp:"},
+                                         Kind{"standard", 70, "case_007 is not what it should be"},
+                                         Kind{"memory", 70, "out of memory: use smaller crops"},
+                                         Kind{"write", 73, "case_007 is not what it should be  [failing_program.cpp:"},
+                                         Kind{"peer", 76, "case_007 is not what it should be  [failing_program.cpp:"},
+                                         Kind{"config", 78,
+                                              "case_007 is not what it should be  [failing_program.cpp:"}),
+                         [](const auto& info) { return info.param.how; });
 
 TEST(Program, AnErrorOfOneRankEndsTheOthersThatWait) {
     const Outcome one = run(2, "--rank 1 --how config");
