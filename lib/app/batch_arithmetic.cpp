@@ -21,6 +21,10 @@ std::vector<std::string> batch_arithmetic(const RunConfig& config, const comm::C
     if (config.distributed == true && comm.size() == 1)
         lines.push_back("distributed: true, but one rank was started and trains alone; 'mpirun -np N' starts N");
     const int64_t accumulation = config.train.accumulation;
+    const int64_t asked = data::resolve_global_micro_batch(config.task.data, comm.size(), accumulation);
+    if (asked != global_micro_batch)
+        lines.push_back(concat("the run keeps the ", global_micro_batch, " items a micro-batch that it began with; ",
+                               "batch sizes and ranks of this start would make ", asked));
     const int64_t steps_per_epoch = task.train_data().steps_per_epoch(accumulation);
     lines.push_back(concat(config.task.model.name, ": ", parameters, " parameters"));
     lines.push_back(concat("effective batch ", global_micro_batch * accumulation, " = ", global_micro_batch,

@@ -91,10 +91,6 @@ std::vector<std::string> differences(const Manifest& saved, const Manifest& now)
     const auto compare = [&](const char* what, const auto& then, const auto& here) {
         if (then != here) result.push_back(concat(what, ' ', here, ", was ", then));
     };
-    compare("seed", saved.seed, now.seed);
-    compare("global micro-batch", saved.global_micro_batch, now.global_micro_batch);
-    compare("accumulation", saved.accumulation, now.accumulation);
-    compare("data set", saved.dataset_digest, now.dataset_digest);
     compare("world size", saved.world_size, now.world_size);
     compare("threads per rank", saved.threads_per_rank, now.threads_per_rank);
     compare("CPU capability", saved.cpu_capability, now.cpu_capability);

@@ -42,8 +42,8 @@ struct Manifest {
     bool operator==(const Manifest&) const = default;
 };
 
-/// One line for each thing that decides about bits and differs ("world size 4, was 2"): seed, global micro-batch,
-/// accumulation, data set, world size, threads per rank, CPU capability.  Empty: a resumed run repeats the bits.
+/// One line for each thing that decides about the last bits only and differs ("world size 4, was 2"): world size, threads per
+/// rank, CPU capability.  Empty, and no `changes` (changes.hpp): a resumed run repeats the bits.
 std::vector<std::string> differences(const Manifest& saved, const Manifest& now);
 
 /// One file of a checkpoint.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "checkpoint/changes.hpp"
 #include "checkpoint/load.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -36,6 +37,10 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
         const auto model = checkpoint::module_state(task_.model());
         if (choice) {
             state = checkpoint::load(*choice);
+            // Before the weights are taken: where they do not fit, this says why.
+            const auto changed = checkpoint::changes(state.manifest, manifest());
+            if (!changed.empty() && world_.is_root())
+                core::log::warning("the run goes on otherwise than it was saved: ", core::join(changed, "; "));
             checkpoint::copy_into(
                 model, state.model,
                 core::concat("the model in ", from, " (was it trained with another section 'model'?)"));
@@ -81,7 +86,13 @@ void Trainer::load_progress(const checkpoint::Manifest& saved) {
     skipped_steps_ = static_cast<int64_t>(number(saved, "skipped_steps", 0));
     bad_steps_in_row_ = static_cast<int64_t>(number(saved, "bad_steps_in_row", 0));
     scaler_.load_state(saved.scalars);
-    task_.train_data().seek({saved.epoch, saved.micro_batch});
+    const int64_t per_epoch = task_.train_data().sampler().micro_batches_per_epoch();
+    const bool past_the_end = saved.micro_batch > per_epoch;
+    if (past_the_end && world_.is_root())
+        core::log::warning("epoch ", saved.epoch, " has ", per_epoch, " micro-batches now, and ", saved.micro_batch,
+                           " of it are done: going on with the next one");
+    task_.train_data().seek(past_the_end ? data::Position{saved.epoch + 1, 0}
+                                         : data::Position{saved.epoch, saved.micro_batch});
 }
 
 /// What belongs to the phase that the checkpoint was saved in.
@@ -94,7 +105,8 @@ void Trainer::load_phase(const checkpoint::State& state) {
     auto scalars = saved.scalars;
     if (std::isnan(best) && scalars.contains("plateau.best")) scalars["plateau.best"] = best;  // of another figure
     schedule_->load_state(scalars);
-    if (ema_) ema_->load_state(state.ema, static_cast<int64_t>(number(saved, "ema_updates", 0)));
+    // A run that had no averages until now starts them from its weights.
+    if (ema_ && !state.ema.empty()) ema_->load_state(state.ema, static_cast<int64_t>(number(saved, "ema_updates", 0)));
 }
 
 /// Rank 0 decides about time, since clocks differ; the rest is the same on every rank.

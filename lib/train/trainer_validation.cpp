@@ -60,7 +60,7 @@ void Trainer::run_validation() {                                // all ranks
 }
 
 std::string Trainer::how_it_ended() const {
-    if (steps_done_ == total_steps_) return core::concat("all ", total_steps_, " steps are done");
+    if (steps_done_ >= total_steps_) return core::concat("all ", total_steps_, " steps are done");
     if (early_stopping_.over()) return early_stopping_.reason(task_.key_metric().name);
     return "stopped by request, and saved; start again to go on";
 }

@@ -1,0 +1,32 @@
+#include "checkpoint/changes.hpp"
+
+#include <algorithm>
+
+#include "config/values.hpp"
+#include "core/text.hpp"
+
+namespace vox::checkpoint {
+namespace {
+
+bool decides_about_numbers(const std::string& key) {
+    const auto within = [&](const char* section) { return key.starts_with(section); };
+    return std::ranges::none_of(std::vector{"run.", "checkpoint.", "comm."}, within);
+}
+
+}  // namespace
+
+std::vector<std::string> changes(const Manifest& saved, const Manifest& now) {
+    std::vector<std::string> result;
+    const auto compare = [&](const std::string& what, const std::string& then, const std::string& here) {
+        if (then != here) result.push_back(core::concat(what, ' ', here, ", was ", then));
+    };
+    const auto before = config::values_of(saved.config_yaml, "the checkpoint's configuration");
+    for (const auto& [key, value] : config::values_of(now.config_yaml, "this configuration")) {
+        const auto found = before.find(key);  // a program of another version may know other keys
+        if (found != before.end() && decides_about_numbers(key)) compare(key, found->second, value);
+    }
+    compare("data set", saved.dataset_digest, now.dataset_digest);
+    return result;
+}
+
+}  // namespace vox::checkpoint
