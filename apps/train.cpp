@@ -4,9 +4,11 @@
 
 #include "app/foreign_keys.hpp"
 #include "app/training.hpp"
+#include "train/stop_signal.hpp"
 
 int main(int argc, char** argv) {
     using namespace vox;
+    train::StopSignal::listen();  // a cluster may ask while MPI and the data set are still being opened
     const app::ProgramTable table{"train", "Trains the task of a configuration on a data set of shards.",
                                   app::training_options()};
     return app::run_program(argc, argv, table, [](comm::World& world, const app::Arguments& arguments) {

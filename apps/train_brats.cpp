@@ -5,9 +5,11 @@
 #include "app/training.hpp"
 #include "brats_configs.hpp"
 #include "core/log.hpp"
+#include "train/stop_signal.hpp"
 
 int main(int argc, char** argv) {
     using namespace vox;
+    train::StopSignal::listen();  // a cluster may ask while MPI and the data set are still being opened
     const app::ProgramTable table{
         "train_brats",
         "Trains BraTS segmentation (configs/brats/segmentation.yaml unless --config names another).  "

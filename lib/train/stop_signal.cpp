@@ -16,19 +16,20 @@ double now() { return std::chrono::duration<double>(std::chrono::system_clock::n
 
 }  // namespace
 
-StopSignal::StopSignal(double margin_s) : margin_s_(margin_s) {
-    stop_requested = 0;
+void StopSignal::listen() {
     std::signal(SIGUSR1, request_stop);
     std::signal(SIGTERM, request_stop);
+}
+
+StopSignal::StopSignal(double margin_s) : margin_s_(margin_s) {
+    listen();
     const char* end = std::getenv("SLURM_JOB_END_TIME");
     const double seconds = end == nullptr ? 0 : std::strtod(end, nullptr);
     if (margin_s > 0 && seconds > 0) stop_at_ = seconds - margin_s;
 }
 
-StopSignal::~StopSignal() {
-    std::signal(SIGUSR1, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-}
+// The handlers stay: a second signal must not end a program that has saved and is about to say so.
+StopSignal::~StopSignal() { stop_requested = 0; }
 
 bool StopSignal::requested() const { return stop_requested != 0 || (stop_at_ > 0 && now() >= stop_at_); }
 

@@ -1,7 +1,5 @@
-"""A rank killed at any step costs nothing: the run goes on from its last checkpoint and ends with the same bits."""
-import os
-import random
-import signal
+"""A run goes on where a time limit stopped it, and on another number of ranks.  After a kill or a signal: faults/killed_test.py,
+faults/stop_test.py."""
 import time
 
 import support
@@ -24,47 +22,6 @@ RUN = {
 class Resume(support.Case):
     def arguments(self, folder):
         return ["train_brats", "--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", folder, *support.settings(RUN)]
-
-    def start(self, folder, ranks):
-        return self.start_job(*self.arguments(folder), ranks=ranks)
-
-    def weights(self, folder):
-        newest = support.newest_checkpoint(folder)
-        self.assertEqual(support.step_of(newest), STEPS)
-        return {name: (newest / name).read_bytes() for name in ("model.safetensors", "ema.safetensors", "optimizer.safetensors")}
-
-    def test_kill_minus_nine_of_any_rank(self):
-        undisturbed = self.folder / "undisturbed"
-        support.run(*self.arguments(undisturbed), ranks=2)
-        expected = self.weights(undisturbed)
-        seed = int(os.environ.get("E2E_SEED", "0"))
-        for trial in range(3):
-            chance = random.Random(seed * 1000 + trial)
-            rank, step = chance.randrange(2), chance.randrange(1, STEPS - 3)
-            folder = self.folder / f"killed_{trial}"
-            job = self.start(folder, ranks=2)
-            self.wait_for_step(job, folder, step)
-            support.kill_rank("train_brats", folder, rank)
-            killed = time.monotonic()
-            self.assertNotEqual(job.wait(timeout=60), 0)
-            self.assertLess(time.monotonic() - killed, 10, "the other rank stayed behind")
-            support.run(*self.arguments(folder), ranks=2)
-            for name, content in expected.items():
-                self.assertEqual(self.weights(folder)[name], content, f"{name} after rank {rank} was killed at step {step}")
-            steps = sorted(support.metrics(folder))
-            self.assertEqual(steps, list(range(1, STEPS + 1)))
-
-    def test_usr1_saves_and_ends_with_75_and_goes_on(self):
-        undisturbed = self.folder / "undisturbed"
-        support.run(*self.arguments(undisturbed), ranks=2)
-        folder = self.folder / "stopped"
-        job = self.start(folder, ranks=2)
-        self.wait_for_step(job, folder, 4)
-        os.kill(job.pid, signal.SIGUSR1)  # mpirun forwards it to all ranks
-        self.assertEqual(job.wait(timeout=60), 75)
-        self.assertGreaterEqual(support.step_of(support.newest_checkpoint(folder)), 4)
-        support.run(*self.arguments(folder), ranks=2)
-        self.assertEqual(self.weights(folder), self.weights(undisturbed))
 
     def test_the_end_of_the_job_is_a_stop(self):
         """As under Slurm, whose script says when the job ends."""

@@ -137,7 +137,7 @@ class Killed(common.FaultCase):
             self.assertNotIn("going on from", text)
         self.assertEqual(unfinished(run), [], "an unfinished checkpoint was not cleaned away")
         for name, content in self.weights(run.name).items():
-            self.assertEqual(content, expected[name], f"seed {seed}: {name} after {kills}")
+            self.assertTrue(content == expected[name], f"seed {seed}: {name} is another after {kills}")
         self.assertEqual(sorted(support.metrics(run)), list(range(1, STEPS + 1)))
         for kill in kills:
             print(f"seed {seed}: rank {kill['rank']} killed {kill['moment']}, step {kill['step']}: all gone after "
