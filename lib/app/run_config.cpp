@@ -74,7 +74,10 @@ options::options_description training_options() {
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
     add("debug", options::bool_switch(),
-        "ten steps, each logged and each checking that all ranks hold the same weights");
+        "ten steps on the first two cases, each logged and each checking that all numbers are finite and that all "
+        "ranks "
+        "hold the same weights: train.steps, train.log_every, train.detect_anomaly, train.replica_check_every, "
+        "data.max_cases");
     add("list-keys", options::bool_switch(), "print every configuration key with default and meaning, and end");
     return table;
 }
@@ -85,7 +88,8 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
                                               : config::Document::parse(default_yaml, default_name);
     document.set_from_environment(kNoKeys);
     if (is_on(arguments, "debug")) {
-        for (const char* one : {"train.steps=10", "train.epochs=0", "train.log_every=1", "train.replica_check_every=1"})
+        for (const char* one : {"train.steps=10", "train.epochs=0", "train.log_every=1", "train.replica_check_every=1",
+                                "train.detect_anomaly=true", "data.max_cases=2"})
             document.set(one);
         core::log::set_level(core::log::Level::debug);
     }

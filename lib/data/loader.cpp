@@ -70,8 +70,8 @@ struct Loader::State {
           augmentation(settings.augmentation()),
           intensity(settings.intensity),
           dtype(image_type),
-          channels(common_channels(data, data.split("train"))),
-          sampler(data.split("train"), settings.sampler(global_micro_batch)),
+          channels(common_channels(data, settings.first_cases(data.split("train")))),
+          sampler(settings.first_cases(data.split("train")), settings.sampler(global_micro_batch)),
           copy(device),
           prefetcher(sampler, rank, world_size, {channels, read_size, settings.threads, settings.prefetch_bytes()},
                      copy, [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {

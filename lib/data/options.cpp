@@ -27,6 +27,7 @@ void check_crop(const Options& options, const config::Section& section) {
     section.require(size.size() == 3 && std::all_of(size.begin(), size.end(), [](int64_t edge) { return edge > 0; }),
                     concat("crop_size: [", core::join(size), "] must be three positive sizes, [D, H, W]"));
     section.require(options.samples_per_case >= 1, "samples_per_case must be at least 1");
+    section.require(options.max_cases >= 0, "max_cases must not be negative; 0 takes all");
     check_probability(section, "foreground_ratio", options.foreground_ratio);
 }
 
@@ -66,6 +67,8 @@ void Options::read(config::Section& section) {
     section.value("batch_size", batch_size, "crops a rank and micro-batch; 0 where global_batch_size says it");
     section.value("crop_size", crop_size, "training crop in voxels, [D, H, W]; smaller volumes are padded with 0");
     section.value("samples_per_case", samples_per_case, "crops of each case an epoch");
+    section.value("max_cases", max_cases,
+                  "train with the first so many cases (by name) of the split, and validate with as many; 0: all");
     section.value("foreground_ratio", foreground_ratio, "share of crops centred at a labelled voxel, 0 .. 1");
     section.choice(
         "normalisation", normalisation, {"zscore_nonzero", "zscore", "unit_range", "percentile", "none"},
@@ -90,6 +93,11 @@ void Options::read(config::Section& section) {
     check_reading(*this, section);
     config::Section nested = section.section("intensity", "transforms of intensities, off until their chance is set");
     intensity.read(nested);
+}
+
+std::vector<size_t> Options::first_cases(std::vector<size_t> split) const {
+    if (max_cases > 0 && split.size() > static_cast<size_t>(max_cases)) split.resize(static_cast<size_t>(max_cases));
+    return split;
 }
 
 core::Index3 Options::read_size() const {

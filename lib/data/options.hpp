@@ -20,6 +20,7 @@ struct Options {
     int64_t global_batch_size = 0;
     std::vector<int64_t> crop_size{96, 96, 96};  // D, H, W
     int64_t samples_per_case = 1;
+    int64_t max_cases = 0;
     double foreground_ratio = 0.33;
     std::string normalisation = "zscore_nonzero";
     double flip_probability = 0.5;
@@ -39,6 +40,8 @@ struct Options {
     /// Takes the keys above out of section `data`.  Throws ConfigError for values that cannot work or contradict each other.
     void read(config::Section& section);
 
+    /// The first max_cases of a split's cases, in their order; all where it is 0.
+    std::vector<size_t> first_cases(std::vector<size_t> split) const;
     core::Index3 crop() const { return {crop_size[0], crop_size[1], crop_size[2]}; }
     /// What is read of a case: the crop and its margin on both sides.
     core::Index3 read_size() const;

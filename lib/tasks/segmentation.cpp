@@ -44,7 +44,10 @@ std::vector<at::Tensor> Segmentation::loss_sums(const data::Batch& batch) {
 }
 
 std::vector<train::ValidationCase> Segmentation::validation_cases() const {
-    return train::labelled_cases(reader_, "val");
+    auto cases = train::labelled_cases(reader_, "val");
+    const auto most = static_cast<size_t>(config_.data.max_cases);
+    if (most > 0 && cases.size() > most) cases.erase(cases.begin() + config_.data.max_cases, cases.end());
+    return cases;
 }
 
 train::CaseFigures Segmentation::validate_case(const train::ValidationCase& which, bool preview) {

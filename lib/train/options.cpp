@@ -17,6 +17,10 @@ void Options::read(config::Section section) {
     section.value("log_every", log_every, "steps between two logged steps");
     section.value("replica_check_every", replica_check_every,
                   "steps between two comparisons of all ranks' weights; 0: never");
+    section.value(
+        "detect_anomaly", detect_anomaly,
+        "slow: end the run at the first number that is not finite, naming the cases of the crop that holds it, or "
+        "the function whose gradient it is");
     section.value("max_bad_steps", max_bad_steps, "stop after so many steps in a row whose gradients were not finite");
     section.value("bucket_mb", bucket_mb, "size at which a bucket of gradients is reduced");
     section.value(

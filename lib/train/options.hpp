@@ -22,6 +22,7 @@ struct Options {
     int64_t validate_every_steps = 0;
     int64_t log_every = 10;
     int64_t replica_check_every = 100;
+    bool detect_anomaly = false;
     int64_t max_bad_steps = 10;
     int64_t bucket_mb = 8;
     int64_t threads_per_rank = 0;

@@ -8,6 +8,7 @@
 #include "core/fault_points.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "train/anomaly.hpp"
 #include "train/memory.hpp"
 #include "train/replicas.hpp"
 
@@ -79,6 +80,7 @@ StepResult Trainer::step() {  // all ranks
     std::vector<data::Batch> batches;
     step_world_->together("reading training data", [&] { batches = task_.train_data().next(options_.accumulation); });
     core::fault_point("step:batch", memory_of(batches.front().image));
+    if (options_.detect_anomaly) step_world_->together("looking at training data", [&] { check_finite(batches); });
     task_.prepare(batches);
     const auto totals = global_weights(batches, result);  // per term, over micro-batches and ranks
     std::vector<at::Tensor> sums(totals.size());          // this rank's, of all micro-batches

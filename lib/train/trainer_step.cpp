@@ -13,6 +13,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "ops/random_scope.hpp"
+#include "train/anomaly.hpp"
 #include "train/memory.hpp"
 #include "train/trainer.hpp"
 
@@ -55,7 +56,10 @@ void Trainer::forward_and_backward(const data::Batch& batch, const std::vector<d
             loss = weighted_loss(batch, totals, sums);
         }
         core::fault_point("step:backward");
-        scaler_.scale(loss).backward();
+        if (options_.detect_anomaly)
+            backward_with_checks(scaler_.scale(loss), batch);
+        else
+            scaler_.scale(loss).backward();
     } catch (const core::Error&) {
         throw;
     } catch (const std::exception& error) {

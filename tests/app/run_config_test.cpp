@@ -225,12 +225,14 @@ TEST(RunConfigOptions, TheCommandLineReachesTheRun) {
     EXPECT_TRUE(config.dry_run);
 }
 
-TEST(RunConfigOptions, DebugIsTenStepsLoggedAndCompared) {
+TEST(RunConfigOptions, DebugIsTenStepsOfTwoCasesWithEveryCheck) {
     const auto config = configured("train: {epochs: 300}", {"--debug"});
     EXPECT_EQ(config.train.steps, 10);
     EXPECT_EQ(config.train.epochs, 0);
     EXPECT_EQ(config.train.log_every, 1);
     EXPECT_EQ(config.train.replica_check_every, 1);
+    EXPECT_TRUE(config.train.detect_anomaly);
+    EXPECT_EQ(config.task.data.max_cases, 2);
     core::log::set_level(core::log::Level::info);
 }
 
