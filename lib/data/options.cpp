@@ -12,6 +12,8 @@ using core::concat;
 
 namespace {
 
+constexpr int64_t kMostMb = int64_t{1} << 30;  // bytes still fit into 64 bits
+
 void check_batch(const Options& options, const config::Section& section) {
     section.require(options.batch_size >= 0 && options.global_batch_size >= 0,
                     "batch_size and global_batch_size must not be negative");
@@ -52,8 +54,10 @@ void check_augmentation(const Options& options, const config::Section& section) 
 void check_reading(const Options& options, const config::Section& section) {
     section.require(options.threads >= 1 && options.threads <= 256,
                     concat("threads: ", options.threads, " is not within 1 .. 256"));
-    section.require(options.prefetch_mb >= 1, "prefetch_mb must be at least 1");
-    section.require(options.cache_mb >= 0, "cache_mb must not be negative; 0 keeps no chunks");
+    section.require(options.prefetch_mb >= 1 && options.prefetch_mb <= kMostMb,
+                    concat("prefetch_mb: ", options.prefetch_mb, " is not within 1 .. ", kMostMb));
+    section.require(options.cache_mb >= 0 && options.cache_mb <= kMostMb,
+                    concat("cache_mb: ", options.cache_mb, " is not within 0 (keeps no chunks) .. ", kMostMb));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "loss/options.hpp"
 
 #include "config/section.hpp"
+#include "core/text.hpp"
 
 namespace vox::loss {
 
@@ -34,6 +35,10 @@ void Options::read(config::Section& section) {
     section.require(focal_gamma >= 0.0, "focal_gamma must not be negative");
     section.require(lambda_dice >= 0.0 && lambda_focal >= 0.0 && lambda_ce >= 0.0,
                     "lambda_dice, lambda_focal and lambda_ce must not be negative");
+    const double other = name == "dice_focal" ? lambda_focal : lambda_ce;
+    section.require(name == "dice_sigmoid" || lambda_dice + other > 0,
+                    core::concat("lambda_dice and ", name == "dice_focal" ? "lambda_focal" : "lambda_ce",
+                                 " are both 0: there is nothing to train by; give one of them a weight"));
 }
 
 }  // namespace vox::loss

@@ -1,6 +1,8 @@
 #include "nn/options.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "config/section.hpp"
 #include "core/text.hpp"
@@ -90,6 +92,11 @@ void ModelOptions::read(config::Section& section) {
     section.value("channels_last_3d", channels_last_3d, "let activations lie with the channel as the fastest axis");
     const auto found = problem();
     section.require(found.empty(), found);
+}
+
+int64_t ModelOptions::size_divisor() const {
+    if (name == "unet") return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
+    return int64_t{1} << (blocks_down.size() - 1);
 }
 
 std::string ModelOptions::problem() const {

@@ -34,6 +34,8 @@ struct ModelOptions {
     /// Takes the keys out of `section` and checks them: ConfigError for what cannot be built.  Where it names another network
     /// than these options do, that one's defaults come first.
     void read(config::Section& section);
+    /// What sizes of crops and windows must be multiples of.
+    int64_t size_divisor() const;
     /// What is wrong with these options taken together, or an empty text.  A key of another network than the named one must
     /// have its default: any other value would change nothing.
     std::string problem() const;

@@ -69,9 +69,7 @@ std::shared_ptr<ResidualUnit> ResUNet::make_unit(ResidualUnit::Shape shape, Weig
     return std::make_shared<ResidualUnit>(shape, options_, context_.communicator, weights);
 }
 
-int64_t ResUNet::size_divisor() const {
-    return std::accumulate(options_.strides.begin(), options_.strides.end(), int64_t{1}, std::multiplies<>());
-}
+int64_t ResUNet::size_divisor() const { return options_.size_divisor(); }
 
 at::Tensor ResUNet::forward(const at::Tensor& volume) {
     check_volume("unet", volume, context_.in_channels);

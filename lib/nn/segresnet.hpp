@@ -22,7 +22,7 @@ public:
     SegResNet(const ModelOptions& options, const ModelContext& context);
 
     at::Tensor forward(const at::Tensor& volume) override;
-    int64_t size_divisor() const override { return int64_t{1} << (down_.size() - 1); }
+    int64_t size_divisor() const override { return options_.size_divisor(); }
 
 private:
     struct Level {

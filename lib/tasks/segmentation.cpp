@@ -1,5 +1,7 @@
 #include "tasks/segmentation.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -8,9 +10,31 @@
 #include "train/validation.hpp"
 
 namespace vox::tasks {
+namespace {
+
+void check_size(const char* key, const std::vector<int64_t>& size, const nn::ModelOptions& model) {
+    const int64_t divisor = model.size_divisor();
+    if (std::ranges::all_of(size, [&](int64_t edge) { return edge % divisor == 0; })) return;
+    throw core::ConfigError(core::concat(key, ": [", core::join(size), "] does not fit the network: ", model.name,
+                                         " with these levels needs multiples of ", divisor, "; change ", key,
+                                         ", or model.", model.name == "unet" ? "strides" : "blocks_down"));
+}
+
+/// The configuration, once what can be seen without the data set was checked.
+const TaskConfig& checked(const TaskConfig& config, const comm::Communicator& comm) {
+    if (config.model.norm == "batch" && comm.size() > 1)
+        throw core::ConfigError(
+            "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
+            "use 'sync_batch' on more than one rank");
+    check_size("data.crop_size", config.data.crop_size, config.model);
+    check_size("infer.window", config.infer.window, config.model);
+    return config;
+}
+
+}  // namespace
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
-    : config_(config),
+    : config_(checked(config, comm)),
       reader_(context.shards, config.data.cache_bytes()),
       facts_(learnable_regions(reader_, config.loss.exclusive())),
       loss_(config.loss, facts_) {
@@ -19,10 +43,6 @@ Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context,
             core::log::warning("no training case has a voxel of region ", region,
                                ": it is left out of the loss and of label maps");
     }
-    if (config_.model.norm == "batch" && comm.size() > 1)
-        throw core::ConfigError(
-            "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
-            "use 'sync_batch' on more than one rank");
     model_ = nn::make_model(config_.model, {.in_channels = static_cast<int64_t>(facts_.channels.size()),
                                             .out_channels = facts_.out_channels(),
                                             .seed = static_cast<uint64_t>(config_.seed),

@@ -1,5 +1,7 @@
 #include "train/options.hpp"
 
+#include "core/text.hpp"
+
 namespace vox::train {
 
 void Options::read(config::Section section) {
@@ -46,10 +48,17 @@ void Options::read(config::Section section) {
     section.require(validate_every_epochs >= 0 && validate_every_steps >= 0, "validation intervals must be 0 or more");
     section.require(early_stopping.patience == 0 || validate_every_epochs > 0 || validate_every_steps > 0,
                     "early_stopping.patience counts validations: set validate_every_epochs or validate_every_steps");
+    section.require(schedule.name != "plateau" || validate_every_epochs > 0 || validate_every_steps > 0,
+                    "schedule.name: plateau follows validations: set validate_every_epochs or validate_every_steps");
+    section.require(schedule.lr_scaling != "none" || schedule.min_lr <= optimizer.lr,
+                    core::concat("schedule.min_lr: ", schedule.min_lr, " is above optimizer.lr: ", optimizer.lr,
+                                 ", so that the rate would rise where it is to fall"));
     section.require(log_every >= 1, "log_every must be 1 or more");
     section.require(replica_check_every >= 0, "replica_check_every must be 0 or more");
     section.require(max_bad_steps >= 1, "max_bad_steps must be 1 or more");
-    section.require(bucket_mb >= 1, "bucket_mb must be 1 or more");
+    constexpr int64_t most_mb = int64_t{1} << 30;  // bytes still fit into 64 bits
+    section.require(bucket_mb >= 1 && bucket_mb <= most_mb,
+                    core::concat("bucket_mb: ", bucket_mb, " is not within 1 .. ", most_mb));
     section.require(stop_margin_s >= 0, "stop_margin_s must be 0 or more");
     section.require(threads_per_rank >= 0, "threads_per_rank must be 0 or more");
 }

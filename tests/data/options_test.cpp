@@ -55,6 +55,13 @@ TEST(DataOptions, EveryKeyArrives) {
     EXPECT_EQ(options.cache_bytes(), size_t{7} << 20);
 }
 
+TEST(DataOptions, MaxCasesTakesTheFirstOfASplit) {
+    const std::vector<size_t> split{4, 1, 7};
+    EXPECT_EQ(read("max_cases: 2").first_cases(split), (std::vector<size_t>{4, 1}));
+    EXPECT_EQ(read("max_cases: 5").first_cases(split), split);
+    EXPECT_EQ(read("max_cases: 0").first_cases(split), split);
+}
+
 TEST(DataOptions, BatchIsPerRankOrGlobalNeverBoth) {
     EXPECT_EQ(resolve_global_micro_batch(read("batch_size: 2"), 4, 3), 8);
     EXPECT_EQ(resolve_global_micro_batch(read("global_batch_size: 12"), 4, 3), 4);
@@ -128,6 +135,9 @@ TEST(DataOptions, RefusesWhatCannotWork) {
     EXPECT_THAT(refusal("crop_size: [96, 96]"), HasSubstr("crop_size"));
     EXPECT_THAT(refusal("crop_size: [96, 96, 0]"), HasSubstr("crop_size"));
     EXPECT_THAT(refusal("samples_per_case: 0"), HasSubstr("samples_per_case"));
+    EXPECT_THAT(refusal("max_cases: -1"), HasSubstr("max_cases"));
+    EXPECT_THAT(refusal("cache_mb: 9000000000000000000"), HasSubstr("cache_mb"));
+    EXPECT_THAT(refusal("prefetch_mb: 9000000000000000000"), HasSubstr("prefetch_mb"));
     EXPECT_THAT(refusal("foreground_ratio: 1.5"), HasSubstr("foreground_ratio"));
     EXPECT_THAT(refusal("flip_axes: [0, 0]"), HasSubstr("flip_axes"));
     EXPECT_THAT(refusal("flip_axes: [3]"), HasSubstr("flip_axes"));
