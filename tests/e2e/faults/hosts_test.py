@@ -41,7 +41,7 @@ class TwoHosts(common.FaultCase):
         self.assertEqual(job.wait(timeout=250), 0, job.log.read_text()[-4000:])
         if ranks not in self.known:
             self.known[ranks] = self.undisturbed(ranks, **VALUES)
-        self.assertEqual(self.weights(run, STEPS), self.known[ranks])
+        self.assertTrue(self.weights(run, STEPS) == self.known[ranks], "other weights")  # a diff of them takes minutes
 
     def end_of_all(self, two, job):
         """After the fault: awaits that every process is gone, and returns what was printed."""
