@@ -16,7 +16,7 @@
 namespace vox::comm {
 namespace {
 
-constexpr int kAbortS = 10;
+constexpr int kAbortS = 5;   // an abort takes two seconds, and for ever where the launcher is out of reach
 constexpr int kLeaveS = 60;  // the end of MPI takes less than a second; a launcher on many nodes, some
 
 volatile std::sig_atomic_t exit_code = 0;  // of exit_after

@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 using core::concat;
 using State = RankStanding::State;
 
-constexpr double kAnswerS = 5;    // a rank whose watchdog does not answer for so long is lost
-constexpr int kLeastEndS = 20;    // a process that is to end ends by itself after so long, whatever holds it
+constexpr double kAnswerS = 4;    // a rank whose watchdog does not answer for so long is lost
+constexpr int kLeastEndS = 10;    // a process that is to end ends by itself after so long, whatever holds it
 constexpr const char* kRingPrefix = "voxrank-";
 
 enum Kind : int {
@@ -89,8 +89,7 @@ void WatchdogPatrol::round() {
         if (!any(State::silent) || since_asked_->seconds() > patience) decide();
     }
     // Rank 0 asks at once whoever reports; its verdict takes as long as others' answers and a rescue.
-    if (since_reported_ && since_reported_->seconds() > (told_ ? kAnswerS + rescue_limit_s() : kAnswerS) + 2)
-        end_alone();
+    if (since_reported_ && since_reported_->seconds() > kAnswerS + (told_ ? rescue_limit_s() + 2 : 0)) end_alone();
 }
 
 void WatchdogPatrol::end_by_error(const std::string& why) {

@@ -44,7 +44,7 @@ class Checkpoints(common.FaultCase):
     def go_on(self, name, expect=0, environment=None, **values):
         return support.run("train_brats", *self.arguments(name, **values), ranks=2, expect=expect, environment=environment)
 
-    def test_9_a_damaged_newest_checkpoint_is_named_and_the_older_one_taken(self):
+    def test_09_a_damaged_newest_checkpoint_is_named_and_the_older_one_taken(self):
         damages = {
             "flipped": (flip_a_byte, r"model.safetensors: tensor '\S+' is damaged: its checksum is wrong"),
             "short": (lambda file: os.truncate(file, file.stat().st_size // 2), "model.safetensors"),

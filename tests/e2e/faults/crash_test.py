@@ -35,7 +35,7 @@ class Crash(common.FaultCase):
         self.assertEqual(points[-1][0], "checkpoint:during_prune")
         return points
 
-    def test_2_killed_at_every_point_of_a_save(self):
+    def test_02_killed_at_every_point_of_a_save(self):
         expected = self.undisturbed(**KEEP_ONE)
         points = self.second_save()
         if os.environ.get("FAULT_POINTS") != "all":
@@ -50,7 +50,7 @@ class Crash(common.FaultCase):
                 left = [path.name for path in (self.folder / run / "checkpoints").iterdir()]
                 self.assertEqual([name[:13] for name in left], ["step_00000012"])
 
-    def test_2_killed_in_the_middle_of_a_file(self):
+    def test_02_killed_in_the_middle_of_a_file(self):
         """Between two write() of one file, which no point of the source is."""
         expected = self.undisturbed()
         support.run("train_brats", *self.arguments("run"), ranks=2, expect=137,

@@ -11,7 +11,7 @@ import support
 
 
 class FailingSave(common.FaultCase):
-    def test_8_a_save_that_fails_is_a_warning_and_the_next_one_works(self):
+    def test_08_a_save_that_fails_is_a_warning_and_the_next_one_works(self):
         expected = self.undisturbed()
         faults = {
             "write /.tmp_step_00000006/model @9 ENOSPC": "cannot write .*model.safetensors: No space left on device",
@@ -44,7 +44,7 @@ class FailingSave(common.FaultCase):
                 faults[f"{call} /.tmp_step_00000006 @{k} {error}"] = ""
         return faults
 
-    def test_8_the_checkpoint_before_stays(self):
+    def test_08_the_checkpoint_before_stays(self):
         expected = self.undisturbed()
         self.run_on_disk("write /.tmp_step_00000006 @2+ ENOSPC", program=support.WITH_FAULTS, expect=137,
                          environment={"VOX_FAULT": "step:begin@8 rank=1 kill"}, **{"checkpoint.keep_last": 1})
@@ -54,13 +54,13 @@ class FailingSave(common.FaultCase):
         self.assertIn("at step 3 of ", text)
         self.assertEqual(self.weights("run"), expected)
 
-    def test_8_ends_with_73_after_max_failures_in_a_row(self):
+    def test_08_ends_with_73_after_max_failures_in_a_row(self):
         job = self.start_job("train_brats", *self.arguments("run", **{"checkpoint.max_failures": 2}), ranks=2,
                              environment=common.disk("fsync /.tmp_ EIO"))
         self.end_after(job, "the checkpoint of step 6 was not saved", expect=73)
         self.assertIn("2 checkpoints in a row could not be written; the last: cannot fsync", job.log.read_text())
 
-    def test_8_the_last_save_is_tried_again(self):
+    def test_08_the_last_save_is_tried_again(self):
         text = self.run_on_disk("write /.tmp_step_00000012 @2 ENOSPC")
         self.assertIn("nothing saves after this one: trying again in 1 s", text)
         self.assertEqual(self.weights("run"), self.undisturbed())

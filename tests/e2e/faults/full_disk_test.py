@@ -34,7 +34,7 @@ class FullDisk(common.FaultCase):
         self.assertEqual((self.folder / run / "log.txt").read_text().splitlines(), said)
         self.assertEqual(self.weights(run, STEPS), self.undisturbed(**LONG))
 
-    def test_8_a_disk_that_is_full_for_a_while(self):
+    def test_08_a_disk_that_is_full_for_a_while(self):
         mount = self.folder / "small"
         mount.mkdir()
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", mount], capture_output=True).returncode:
@@ -52,7 +52,7 @@ class FullDisk(common.FaultCase):
 
         self.survives("small/run", full)
 
-    def test_8_files_that_may_not_grow(self):
+    def test_08_files_that_may_not_grow(self):
         """ulimit -f, as some clusters set it."""
         @contextlib.contextmanager
         def limited(_):
@@ -64,7 +64,7 @@ class FullDisk(common.FaultCase):
 
         self.survives("run", limited)
 
-    def test_8_io_errors_for_a_while(self):
+    def test_08_io_errors_for_a_while(self):
         flag = self.folder / "flag"
 
         @contextlib.contextmanager
@@ -75,7 +75,7 @@ class FullDisk(common.FaultCase):
 
         self.survives("run", broken, common.disk(f"write /run/ while={flag} EIO"))
 
-    def test_8_a_run_that_cannot_write_its_notes_says_so_at_the_end(self):
+    def test_08_a_run_that_cannot_write_its_notes_says_so_at_the_end(self):
         messages = {"metrics.jsonl": r"cannot write \S+/metrics.jsonl \(Input/output error\): \d+ bytes of it are missing",
                     "events.out": r"cannot write \S+/events.out\S+ \(Input/output error\): \d+ bytes of it are missing",
                     "report.html": r"cannot write \S+/report.html.tmp \(Input/output error\)"}
