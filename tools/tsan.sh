@@ -13,7 +13,7 @@ command -v clang++-19 >/dev/null || {
   exit 77
 }
 targets=("$@")
-((${#targets[@]})) || targets=(data.prefetcher data.loader checkpoint.store)
+((${#targets[@]})) || targets=(data.prefetcher data.loader checkpoint.store core.activity)
 build="$PWD/build/tsan"
 mkdir -p "$build"
 
