@@ -79,7 +79,7 @@ def sides(options, data):
               "--warm-up", 0, "--timed", options.steps, "--weights", weights, "--output", output]
     settings = ["model.dropout_prob=0", "train.epochs=0", f"train.steps={options.steps}", f"train.precision={options.precision}",
                 f"train.threads_per_rank={options.threads}", f"data.batch_size={options.items}", "data.samples_per_case=256",
-                "data.drop_last=true", "data.crop_size=[16, 16, 16]", "data.threads=1", "data.cache_mb=64",
+                "data.drop_last=true", "data.crop_size=[32, 32, 32]", "data.threads=1", "data.cache_mb=64",
                 f"comm.device={options.device}", f"comm.backend={options.backend}"]
     ours = [*support.mpirun(options.ranks), support.BIN / "step_bench", "--config",
             support.SOURCE / f"configs/prostate158/{options.task}.yaml", "--data", data, "--channels", CHANNELS[options.task], *common]
