@@ -28,6 +28,11 @@ def disk(fault):
     return {"LD_PRELOAD": str(DISK_FAULTS), "DISK_FAULT": fault}
 
 
+def digests(checkpoint):
+    """One a file: where bytes differ, unittest would take minutes to show how."""
+    return [hashlib.sha256((checkpoint / name).read_bytes()).hexdigest() for name in FILES if (checkpoint / name).exists()]
+
+
 class FaultCase(support.Case):
     def arguments(self, run, **values):
         return ("--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", self.folder / run,
@@ -52,10 +57,9 @@ class FaultCase(support.Case):
         return support.metrics(self.folder / run, "final")[step]
 
     def weights(self, run, step=STEPS):
-        """A digest a file: where bytes differ, unittest would take minutes to show how."""
         newest = support.newest_checkpoint(self.folder / run)
         self.assertEqual(support.step_of(newest), step)
-        return [hashlib.sha256((newest / name).read_bytes()).hexdigest() for name in FILES if (newest / name).exists()]
+        return digests(newest)
 
     known_weights = {}
 
