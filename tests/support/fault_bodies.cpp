@@ -20,6 +20,7 @@
 
 #include "core/error.hpp"
 #include "core/fault_points.hpp"
+#include "core/text.hpp"
 
 namespace {
 
@@ -74,8 +75,9 @@ std::vector<Fault> parse_all() {
 }
 
 void happen(const Fault& fault, std::span<std::byte> memory) {
-    std::cerr << "fault: " << fault.action << " at " << fault.point << " on rank " << rank_of_this_process()
-              << std::endl;
+    // In one piece: standard error has no buffer, and other threads and ranks write there too.
+    std::cerr << vox::core::concat("fault: ", fault.action, " at ", fault.point, " on rank ", rank_of_this_process(),
+                                   '\n');
     if (fault.action == "exit") ::_exit(9);
     if (fault.action == "kill") ::raise(SIGKILL);
     if (fault.action == "stop") ::raise(SIGSTOP);
