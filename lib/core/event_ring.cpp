@@ -14,6 +14,7 @@
 #include <fstream>
 #include <utility>
 
+#include "core/calendar.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -24,8 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kBytes = static_cast<size_t>(EventRing::kEvents) * sizeof(Event);
 static_assert(sizeof(Event) == 128);
-
-double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 /// A number is stored last and taken away first, so that a half-written event is none.
 std::atomic_ref<int64_t> number_of(Event& event) { return std::atomic_ref<int64_t>(event.number); }
@@ -71,7 +70,7 @@ int64_t EventRing::begin(std::string_view what, int64_t step) {
     Event& event = events_[number % kEvents];
     number_of(event).store(0, std::memory_order_release);
     event.step = step;
-    event.begin = now();
+    event.begin = seconds_since_1970();
     event.end = 0;
     const size_t length = std::min(what.size(), sizeof event.what - 1);
     std::memcpy(event.what, what.data(), length);
@@ -82,7 +81,7 @@ int64_t EventRing::begin(std::string_view what, int64_t step) {
 
 void EventRing::end(int64_t number) {
     Event& event = events_[number % kEvents];
-    if (event.number == number) event.end = now();
+    if (event.number == number) event.end = seconds_since_1970();
 }
 
 std::vector<Event> EventRing::read(const fs::path& file) {

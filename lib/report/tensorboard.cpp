@@ -6,8 +6,8 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <chrono>
 
+#include "core/calendar.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "report/protobuf.hpp"
@@ -33,10 +33,6 @@ std::string little_endian(T value) {
     return std::string(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-double wall_time() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string host_name() {
     std::array<char, 256> name{};
     return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
@@ -45,12 +41,12 @@ std::string host_name() {
 /// Two writers of one process within a second must not share a file.
 std::string new_file_name() {
     static std::atomic<int> counter{0};
-    return concat("events.out.tfevents.", static_cast<int64_t>(wall_time()), '.', host_name(), '.', getpid(), '.',
-                  counter++);
+    return concat("events.out.tfevents.", static_cast<int64_t>(core::seconds_since_1970()), '.', host_name(), '.',
+                  getpid(), '.', counter++);
 }
 
 /// Event { wall_time = 1; step = 2; ... }
-Message event(int64_t step) { return Message().number(1, wall_time()).integer(2, step); }
+Message event(int64_t step) { return Message().number(1, core::seconds_since_1970()).integer(2, step); }
 
 /// Event { summary = 5 { value = 1 {...} ... } }
 Message summary_event(int64_t step, const Message& summary) { return event(step).message(5, summary); }

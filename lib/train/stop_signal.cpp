@@ -1,9 +1,9 @@
 #include "train/stop_signal.hpp"
 
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 
+#include "core/calendar.hpp"
 #include "core/text.hpp"
 
 namespace vox::train {
@@ -11,8 +11,6 @@ namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
 void request_stop(int) { stop_requested = 1; }
-
-double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -31,7 +29,9 @@ StopSignal::StopSignal(double margin_s) : margin_s_(margin_s) {
 // The handlers stay: a second signal must not end a program that has saved and is about to say so.
 StopSignal::~StopSignal() { stop_requested = 0; }
 
-bool StopSignal::requested() const { return stop_requested != 0 || (stop_at_ > 0 && now() >= stop_at_); }
+bool StopSignal::requested() const {
+    return stop_requested != 0 || (stop_at_ > 0 && core::seconds_since_1970() >= stop_at_);
+}
 
 std::string StopSignal::reason() const {
     if (stop_requested != 0) return "it got a signal";
