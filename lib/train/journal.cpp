@@ -53,19 +53,17 @@ void Journal::step(int64_t step, int64_t epoch, const StepResult& result, const 
 void Journal::stragglers(int64_t step, const std::vector<double>& own_seconds, const std::vector<std::string>& hosts) {
     constexpr double kPauseS = 600;
     const auto slow = train::stragglers(own_seconds);
-    const bool said = slow == slow_ranks_ && since_warning_.seconds() < kPauseS;
-    slow_ranks_ = slow;
+    std::vector<int> ranks;
+    for (const auto& one : slow) ranks.push_back(one.rank);
+    const bool said = ranks == slow_ranks_ && since_warning_.seconds() < kPauseS;
+    slow_ranks_ = ranks;
     if (slow.empty() || said) return;
     since_warning_.restart();
     const auto ms = [](double seconds) { return core::concat(std::lround(1000 * seconds), " ms"); };
-    for (const int rank : slow) {
-        const auto place = static_cast<size_t>(rank);
-        std::vector<double> others = own_seconds;
-        others.erase(others.begin() + rank);
-        core::log::warning("step ", step, ": the other ranks wait for rank ", rank, " on ", hosts.at(place),
-                           ", which takes ", ms(own_seconds[place]), " a step, they ", ms(median_of(others)),
+    for (const auto& [rank, own, others] : slow)
+        core::log::warning("step ", step, ": the other ranks wait for rank ", rank, " on ",
+                           hosts.at(static_cast<size_t>(rank)), ", which takes ", ms(own), " a step, they ", ms(others),
                            " (medians).  A busy or throttled processor, or a slow disk there?");
-    }
 }
 
 void Journal::validation(int64_t step, const ValidationResult& result) {

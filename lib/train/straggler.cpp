@@ -18,8 +18,8 @@ void OwnTime::add(double seconds) {
 
 double OwnTime::median() const { return last_.size() < kSteps ? 0.0 : median_of({last_.begin(), last_.end()}); }
 
-std::vector<int> stragglers(const std::vector<double>& own_seconds) {
-    std::vector<int> slow;
+std::vector<Straggler> stragglers(const std::vector<double>& own_seconds) {
+    std::vector<Straggler> slow;
     if (std::ranges::any_of(own_seconds, [](double seconds) { return seconds <= 0; })) return slow;
     for (size_t rank = 0; rank < own_seconds.size(); ++rank) {
         std::vector<double> others = own_seconds;
@@ -27,7 +27,7 @@ std::vector<int> stragglers(const std::vector<double>& own_seconds) {
         const double usual = median_of(others);
         const double own = own_seconds[rank];
         if (!others.empty() && own > kFactor * usual && own > usual + kLeastExcessS)
-            slow.push_back(static_cast<int>(rank));
+            slow.push_back({static_cast<int>(rank), own, usual});
     }
     return slow;
 }

@@ -17,8 +17,15 @@ private:
     std::deque<double> last_;
 };
 
+/// A rank that the others wait for.
+struct Straggler {
+    int rank = 0;
+    double own_seconds = 0;
+    double others_seconds = 0;  // their median
+};
+
 /// Ranks whose time is more than half as much again as the median of the others', and 20 ms longer.  Times of 0 are not known.
-std::vector<int> stragglers(const std::vector<double>& own_seconds);
+std::vector<Straggler> stragglers(const std::vector<double>& own_seconds);
 
 /// The middle one; the mean of the two in the middle.  Of nothing: 0.
 double median_of(std::vector<double> values);

@@ -107,7 +107,7 @@ private:
 
     /// The state of the last completed step, with what a step that is under way changes of it: all but weights and averages.
     struct CompletedStep {
-        checkpoint::Manifest manifest;
+        checkpoint::Manifest manifest;  // rank 0's
         checkpoint::NamedTensors buffers;
     };
 

@@ -147,7 +147,7 @@ checkpoint::Manifest Trainer::manifest() const {
 
 /// With `changing_` held.
 void Trainer::remember_step() {
-    completed_.manifest = manifest();
+    if (world_.is_root()) completed_.manifest = manifest();  // who saves
     completed_.buffers.clear();
     for (const auto& [name, value] : checkpoint::module_buffers(task_.model()))
         completed_.buffers.push_back({name, value.clone()});
@@ -188,7 +188,8 @@ std::string Trainer::rescue() {
         stream.emplace(c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(comm_.device()));
     const int64_t step = completed_.manifest.step;
     store_->wait();
-    if (step == resumed_step_ || step == store_->stats().last_step)
+    if (step == resumed_step_) return "no step was completed since the start: there is nothing to save";
+    if (step == store_->stats().last_step)
         return core::concat("the last completed step, ", step, ", is in a checkpoint already");
     store_->save(state_to_save());
     return core::concat("the last completed step, ", step, ", is saved; start the same command again to go on");
