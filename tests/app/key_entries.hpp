@@ -242,7 +242,7 @@ inline const std::map<std::string, Entry> kEntries{
     {"train.max_bad_steps",
      {"3", {}, "train/trainer_step_test.cpp", "TrainerBadStep, TooManyInARowEndTheRunOnAllRanksNamingCases"}},
     {"train.bucket_mb", {"2", {}, "train/trainer_run_test.cpp", "TrainerRun, BucketsHaveTheConfiguredSize"}},
-    {"train.stop_margin_s", {"5", {}, "e2e/resume_test.py", "test_the_end_of_the_job_is_a_stop"}},
+    {"train.stop_margin_s", {"5", {}, "e2e/faults/resume_test.py", "test_the_end_of_the_job_is_a_stop"}},
     {"train.threads_per_rank", {"3", {}, "app/run_config_test.cpp", "Threads, AreWhatIsConfiguredOrAShareOfTheCores"}},
     {"train.init_from",
      {"/elsewhere",

@@ -23,8 +23,6 @@ def as_in_job_scripts():
 
 @unittest.skipUnless(hosts.allowed(), "network namespaces are not allowed here")
 class TwoHosts(common.FaultCase):
-    known = {}  # weights of undisturbed runs, by number of ranks
-
     def start(self, two, ranks, run):
         """train_brats over both hosts; what it prints goes into `job.log`."""
         environment = {**support.clean_environment(), **as_in_job_scripts(), "TMPDIR": str(self.folder)}  # TMPDIR: mpirun's sockets
@@ -39,9 +37,7 @@ class TwoHosts(common.FaultCase):
     def to_the_end(self, two, ranks, run):
         job = self.start(two, ranks, run)
         self.assertEqual(job.wait(timeout=250), 0, job.log.read_text()[-4000:])
-        if ranks not in self.known:
-            self.known[ranks] = self.undisturbed(ranks, **VALUES)
-        self.assertTrue(self.weights(run, STEPS) == self.known[ranks], "other weights")  # a diff of them takes minutes
+        self.assertEqual(self.weights(run, STEPS), self.undisturbed(ranks, **VALUES))
 
     def end_of_all(self, two, job):
         """After the fault: awaits that every process is gone, and returns what was printed."""
