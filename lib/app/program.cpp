@@ -75,8 +75,9 @@ ExitCode agree(comm::World& leaving, const Outcome& own) {
 }
 
 /// A run outlives who reads its output, and no file of its own takes the place of standard error.
-void settle_standard_streams() {
+void settle_files() {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the user's limit is an error of write(), not the end
     for (int stream = 0; stream <= 2; ++stream)
         if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDWR);  // takes the lowest number that is free
 }
@@ -103,8 +104,7 @@ std::optional<Arguments> parse(int argc, char** argv, const ProgramTable& table,
 
 int run_program(int argc, char** argv, const ProgramTable& table,
                 const std::function<ExitCode(comm::World&, const Arguments&)>& body) {
-    std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the user's limit is an error of write(), not the end
-    settle_standard_streams();
+    settle_files();
     try {
         comm::MpiSession session(argc, argv);
         const auto world = session.make_world();

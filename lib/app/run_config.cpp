@@ -74,10 +74,9 @@ options::options_description training_options() {
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
     add("debug", options::bool_switch(),
-        "ten steps on the first two cases, each logged and each checking that all numbers are finite and that all "
-        "ranks "
-        "hold the same weights: train.steps, train.log_every, train.detect_anomaly, train.replica_check_every, "
-        "data.max_cases");
+        "ten steps on the first two cases, each logged and each checking that all numbers are finite and "
+        "that all ranks hold the same weights: train.steps, train.log_every, train.detect_anomaly, "
+        "train.replica_check_every, data.max_cases");
     add("list-keys", options::bool_switch(), "print every configuration key with default and meaning, and end");
     return table;
 }

@@ -29,7 +29,6 @@ public:
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;
 
-    int rank() const { return handle_.rank(); }
     int size() const { return handle_.size(); }
     void send(int to, int kind, const std::string& text);
     /// The next letter that has come, if any.  Also moves on what is being sent.
