@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import common
@@ -93,7 +94,7 @@ class Surroundings(common.FaultCase):
         log = (self.folder / "run" / "report.html").read_text()
         self.assertRegex(log, r"20(36|16)-", "the clock did not jump")
 
-    def unread(self, ranks):
+    def unread(self, ranks, codes):
         """As after `train ... | head`: the reader of the pipe is gone after a line."""
         expected = self.undisturbed(ranks, **VALUES)
         reader, writer = os.pipe()
@@ -103,15 +104,16 @@ class Surroundings(common.FaultCase):
         os.close(writer)
         os.read(reader, 10)
         os.close(reader)
-        self.assertEqual(job.wait(timeout=120), 0)
+        self.assertIn(job.wait(timeout=120), codes)
         self.expect_same("run", expected)
         self.assertIn("peak memory", (self.folder / "run" / "log.txt").read_text())
 
     def test_24_nobody_reads_what_one_process_prints(self):
-        self.unread(None)
+        self.unread(None, (0,))
 
     def test_24_nobody_reads_what_the_launcher_prints(self):
-        self.unread(2)
+        # mpirun bears the signal until it takes its handlers down, after its ranks have ended: what it prints then may end it.
+        self.unread(2, (0, -signal.SIGPIPE))
 
     def test_24_standard_streams_that_are_closed(self):
         expected = self.undisturbed(None, **VALUES)
