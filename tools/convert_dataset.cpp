@@ -48,7 +48,10 @@ vox::app::ProgramTable table() {
         "layout prostate158: resample to these mm along D,H,W (0: as T2 has it), such as 0.5,0.5,0.5")(
         "max-shard-mib", options::value<uint64_t>()->default_value(256),
         "a shard is closed by the case that reaches this size")(
-        "skip-bad", options::bool_switch(), "where cases are refused: convert the rest and list them")(
+        "allow-missing", options::value<int64_t>()->default_value(0),
+        "layouts brats, nnunet, generic: channels that a case may lack; synthesis trains on such cases, and generates "
+        "what is missing")("skip-bad", options::bool_switch(),
+                           "where cases are refused: convert the rest and list them")(
         "dry-run", options::bool_switch(), "read and check everything, write nothing");
     return table;
 }
@@ -97,6 +100,8 @@ vox::core::Double3 parse_spacing(const std::string& text) {
 /// Options that only some layouts have.
 void check_layout_options(const vox::data::ConvertOptions& parsed, const vox::app::Arguments& arguments) {
     const bool generic = parsed.layout == "generic", prostate = parsed.layout == "prostate158";
+    if ((prostate || parsed.layout == "msd") && parsed.allow_missing > 0)
+        throw UsageError("--allow-missing belongs to --layout brats, nnunet and generic");
     if (!generic && !prostate && (!parsed.channels.empty() || !parsed.label.empty()))
         throw UsageError("--channels and --label belong to --layout generic and prostate158");
     if (!prostate && (!parsed.task.empty() || !arguments["spacing"].defaulted()))
@@ -118,6 +123,8 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     parsed.channels = split_text(arguments["channels"].as<std::string>());
     parsed.label = arguments["label"].as<std::string>();
     parsed.max_shard_bytes = arguments["max-shard-mib"].as<uint64_t>() << 20;
+    parsed.allow_missing = arguments["allow-missing"].as<int64_t>();
+    if (parsed.allow_missing < 0) throw UsageError("--allow-missing must not be negative");
     parsed.skip_bad = arguments["skip-bad"].as<bool>();
     parsed.dry_run = arguments["dry-run"].as<bool>();
     try {

@@ -83,7 +83,8 @@ public:
 
     ConvertReport run() {
         world_.together("listing the input", [&] { listing_ = list_cases(options_); });
-        for (const auto& files : listing_.cases) {
+        for (auto& files : listing_.cases) {
+            accept_missing(files, listing_.channels, options_.allow_missing);
             if (!files.problem.empty()) refused_[files.id] = files.problem;
         }
         world_.on_root("preparing the output folder", [&] {

@@ -28,6 +28,7 @@ struct ConvertOptions {
     std::string label;                           // generic: the label's name; empty: label, seg or mask
     std::string task;                            // prostate158: see choose_prostate158, which takes all three
     core::Double3 spacing_mm{};                  // prostate158: D,H,W of the stored grid; 0: as T2 has it
+    int64_t allow_missing = 0;                   // channels that a case may lack; they become 0 everywhere
     bool skip_bad = false;                       // convert the rest where cases are refused
     bool dry_run = false;                        // read and check everything, write nothing
     uint64_t max_shard_bytes = uint64_t{256} << 20;  // a shard is closed by the case that reaches this

@@ -37,17 +37,17 @@ struct Found {
 
 CaseFiles to_case(const std::string& id, const Found& found) {
     CaseFiles one{id, {}, {}, {}};
-    std::vector<std::string_view> missing;
     for (const auto channel : kChannels) {
         const auto file = found.files.find(channel);
         if (file == found.files.end()) {
-            missing.push_back(channel);
+            one.missing.emplace_back(channel);
         } else {
             one.channels.push_back({std::string(channel), file->second, -1});
         }
     }
     if (const auto label = found.files.find("label"); label != found.files.end()) one.label = label->second;
-    if (!missing.empty()) one.problem = concat(found.folder.string(), ": missing modality ", core::join(missing));
+    if (!one.missing.empty())
+        one.problem = concat(found.folder.string(), ": missing modality ", core::join(one.missing));
     return one;
 }
 

@@ -32,6 +32,7 @@ CaseFiles from_numbers(const std::string& id, const std::map<size_t, fs::path>& 
             one.channels.push_back({channels[c], file->second, -1});
         } else {
             const std::string number = std::to_string(c);
+            one.missing.push_back(channels[c]);
             one.problem = concat("missing ", channels[c], ": there is no ", id, '_',
                                  std::string(4 - std::min<size_t>(4, number.size()), '0'), number, ".nii.gz");
         }

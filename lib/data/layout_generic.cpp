@@ -41,6 +41,7 @@ CaseFiles to_case(const std::string& id, const std::map<std::string, fs::path>& 
     for (const auto& channel : channels) {
         const auto found = volumes.find(channel);
         if (found == volumes.end()) {
+            one.missing.push_back(channel);
             one.problem += concat(one.problem.empty() ? "missing channel " : ", ", channel);
         } else {
             one.channels.push_back({channel, found->second, -1});

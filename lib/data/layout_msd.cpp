@@ -62,8 +62,12 @@ std::map<std::string, CaseFiles> from_channel_files(const fs::path& input, const
         for (size_t c = 0; c < channels.size(); ++c) {
             const std::string number = std::to_string(c);
             const auto file = file_of("imagesTr", concat(id, '_', std::string(4 - number.size(), '0'), number));
-            one.channels.push_back({channels[c], file, -1});
-            if (!fs::exists(file)) one.problem = concat(file.string(), ": missing channel ", channels[c]);
+            if (fs::exists(file)) {
+                one.channels.push_back({channels[c], file, -1});
+            } else {
+                one.missing.push_back(channels[c]);
+                one.problem = concat(file.string(), ": missing channel ", channels[c]);
+            }
         }
         if (const auto label = file_of("labelsTr", id); fs::exists(label)) one.label = label;
     }

@@ -13,7 +13,7 @@ namespace vox::data {
 struct CaseFiles {
     struct Channel {
         std::string name;
-        std::filesystem::path file;
+        std::filesystem::path file;  // empty: the case lacks it, and it is 0 everywhere
         int64_t volume = -1;  // which volume of a 4-D file; -1: the file is one volume
         int64_t volumes = 1;  // how many volumes a 4-D file must hold
     };
@@ -23,6 +23,7 @@ struct CaseFiles {
     std::string problem;  // why the case cannot be converted ("missing t2"), empty where it can
     bool label_is_empty = false;  // no file, but known: nothing is labelled
     std::string split{};           // "train", "val", "test" where the layout decides it, else empty
+    std::vector<std::string> missing{};  // channels without a file, where `problem` is this and nothing else
 };
 
 struct Listing {
@@ -63,6 +64,10 @@ Listing list_prostate158(const std::filesystem::path& input, const Prostate158Ch
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a
 /// folder a case.  Throws as the others.
 Listing list_for_model(const std::filesystem::path& input, const std::vector<std::string>& channels);
+
+/// A case whose only problem is missing channels, `most` of them at most and at least one there, becomes one that lacks them: a channel
+/// for each of `wanted`, in this order, and no problem.  Others stay as they are.
+void accept_missing(CaseFiles& files, const std::vector<std::string>& wanted, int64_t most);
 
 /// Removes ".nii" or ".nii.gz"; an empty text for any other file.
 std::string volume_stem(const std::filesystem::path& file);

@@ -170,6 +170,41 @@ TEST(Convert, BadCasesAreRefusedWithFileCaseAndReason) {
     EXPECT_EQ(reader.cases()[0].split, "train");  // one case trains
 }
 
+TEST(Convert, AllowedCasesMayLackChannelsWhichAreThenZero) {
+    const SharedFolder folder;
+    on_root([&] {
+        for (unsigned i = 0; i < 3; ++i) write_brats_case(folder / "in", "Case" + std::to_string(i), i);
+        fs::remove(folder / "in/Case1/Case1_t1.nii.gz");
+        fs::remove(folder / "in/Case2/Case2_t1ce.nii.gz");
+        fs::remove(folder / "in/Case2/Case2_flair.nii.gz");
+    });
+    auto options = options_for(folder);
+    options.split = {1, 0, 0};
+    EXPECT_THAT(refusal(options).first, HasSubstr("missing modality t1"));
+    options.allow_missing = 1;
+    EXPECT_THAT(refusal(options).first, HasSubstr("missing modality t1ce, flair"));
+    options.skip_bad = true;
+    EXPECT_EQ(convert(world(), options).kept, 2);  // the refused start before has converted them
+    const ShardReader reader(options.output);
+    ASSERT_EQ(reader.cases().size(), 2U);  // by id
+    const auto& lacking = reader.cases()[1];
+    EXPECT_EQ(lacking.id, "Case1");
+    EXPECT_EQ(lacking.channels(), 4);
+    EXPECT_EQ(lacking.statistics[0].voxels, 0);
+    EXPECT_GT(lacking.statistics[1].voxels, 0);
+    EXPECT_GT(reader.cases()[0].statistics[0].voxels, 0);
+    const core::Box whole{{0, 0, 0}, lacking.size()};
+    const auto voxels = static_cast<size_t>(whole.voxels());
+    std::vector<float> image(4 * voxels);
+    reader.read_image(1, whole, image);
+    EXPECT_TRUE(
+        std::all_of(image.begin(), image.begin() + static_cast<ptrdiff_t>(voxels), [](float v) { return v == 0; }));
+    EXPECT_TRUE(
+        std::any_of(image.begin() + static_cast<ptrdiff_t>(voxels), image.end(), [](float v) { return v != 0; }));
+    options.allow_missing = 2;
+    EXPECT_EQ(convert(world(), options).converted, 1);  // the others are there already
+}
+
 TEST(Convert, AmbiguousLabelsAskForAScheme) {
     const SharedFolder folder;
     on_root([&] { write_brats_case(folder / "in", "OneTwo", 1, {1, 2}); });
