@@ -24,6 +24,9 @@ vox::app::ProgramTable table() {
         "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")(
         "size", options::value<int64_t>()->default_value(64),
         "voxels along each axis (prostate158: along rows and columns of T2, at least 48), 32 to 512")(
+        "contrast", options::value<std::string>()->default_value("segmentation"),
+        "layout brats: what the modalities show: segmentation (noisy, fluid as bright as oedema), or synthesis (flair "
+        "shows fluid dark and oedema bright, which are equal in the others)")(
         "seed", options::value<uint64_t>()->default_value(0), "another seed makes other phantoms")(
         "output", options::value<std::string>()->required(), "folder to write to; made where it is absent");
     return table;
@@ -40,13 +43,15 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
     if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
     if (size < (prostates ? 48 : 32) || size > 512)
         throw UsageError(prostates ? "--size must be 48 to 512" : "--size must be 32 to 512");
+    const auto contrast = vox::data::phantom_contrast(arguments["contrast"].as<std::string>());
+    if (prostates && !arguments["contrast"].defaulted()) throw UsageError("--contrast belongs to --layout brats");
     world.together("making phantoms", [&] {
         const auto ranks = static_cast<uint32_t>(world.size());
         for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {
             if (prostates) {
                 vox::data::write_prostate158_phantom(output, number, cases, size, seed);
             } else {
-                vox::data::write_brats_phantom(output, number, size, seed);
+                vox::data::write_brats_phantom(output, number, size, seed, contrast);
             }
         }
     });

@@ -1,5 +1,8 @@
 #include "data/phantom.hpp"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/linalg_lstsq.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -65,6 +68,29 @@ TEST(Phantom, OutsideIsZeroInAllModalitiesAndInsideInNone) {
     EXPECT_GT(share, 0.2);
     EXPECT_LT(share, 0.5);
     EXPECT_EQ(brain.label.front() + brain.label.back(), 0);
+}
+
+// What a synthesis network is asked: flair is neither noise nor a line through the other three.
+TEST(Phantom, FlairOfTheSynthesisContrastIsNoLinearFunctionOfTheOthers) {
+    const auto brain = make_brain_phantom(3, 1, edge, PhantomContrast::synthesis);
+    std::vector<double> seen, flair;
+    for (size_t voxel = 0; voxel < brain.label.size(); ++voxel) {
+        if (brain.images[0][voxel] == 0) continue;
+        for (size_t c = 0; c < 3; ++c) seen.push_back(brain.images[c][voxel]);
+        seen.push_back(1);
+        flair.push_back(brain.images[3][voxel]);
+    }
+    const auto rows = static_cast<int64_t>(flair.size());
+    const auto x = at::from_blob(seen.data(), {rows, 4}, at::kDouble),
+               y = at::from_blob(flair.data(), {rows, 1}, at::kDouble);
+    const auto fit = std::get<0>(at::linalg_lstsq(x, y));
+    const double residual = (y - x.matmul(fit)).std().item<double>();
+    const double noise = 5;  // 0.05 of a contrast of 100
+    std::printf("linear residual %.1f, noise %.1f\n", residual, noise);
+    EXPECT_GE(residual, 4 * noise);
+    EXPECT_EQ(make_brain_phantom(3, 1, edge).label, brain.label);  // the same brain
+    EXPECT_THROW(phantom_contrast("flair"), core::UsageError);
+    EXPECT_EQ(phantom_contrast("synthesis"), PhantomContrast::synthesis);
 }
 
 TEST(Phantom, FilesAreNamedAndPlacedAsBrats) {
