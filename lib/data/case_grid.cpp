@@ -47,15 +47,32 @@ at::Tensor onto_reference(const CaseInfo& info, const at::Tensor& volume, ops::I
     return ops::resample(volume, stored_grid(info), reference_grid(info), interpolation);
 }
 
-NiftiImage reference_label_file(const CaseInfo& info, std::span<const uint8_t> label) {
+namespace {
+
+/// Voxels [D,H,W] on the reference's grid in RAS order as a file on the reference's own axes.
+NiftiImage reference_file(const CaseInfo& info, std::span<const std::byte> voxels, VoxelType type) {
     const SourceVolume& source = reference_source(info);
     NiftiImage file;
     file.size = source.size;
-    file.type = VoxelType::uint8;
+    file.type = type;
     file.geometry = source.geometry;
-    core::check(label.size() == static_cast<size_t>(file.voxel_count()), "a label map does not have its file's size");
-    file.voxels = from_ras(std::as_bytes(label), file.size, 1, orientation_of(file.affine()));
+    core::check(voxels.size() == static_cast<size_t>(file.voxel_count()) * voxel_bytes(type),
+                "a result does not have its file's size");
+    file.voxels = from_ras(voxels, file.size, voxel_bytes(type), orientation_of(file.affine()));
     return file;
+}
+
+}  // namespace
+
+NiftiImage reference_label_file(const CaseInfo& info, std::span<const uint8_t> label) {
+    return reference_file(info, std::as_bytes(label), VoxelType::uint8);
+}
+
+NiftiImage restore_volume(const CaseInfo& info, const at::Tensor& values) {
+    const at::Tensor moved =
+        onto_reference(info, values.unsqueeze(0), ops::Interpolation::linear)[0].to(at::kFloat).contiguous();
+    const std::span<const float> voxels(moved.const_data_ptr<float>(), static_cast<size_t>(moved.numel()));
+    return reference_file(info, std::as_bytes(voxels), VoxelType::float32);
 }
 
 NiftiImage restore_label_map(const CaseInfo& info, std::span<const uint8_t> label) {

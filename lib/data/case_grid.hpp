@@ -30,6 +30,8 @@ ops::VoxelGrid reference_grid(const CaseInfo& info);
 at::Tensor onto_reference(const CaseInfo& info, const at::Tensor& volume, ops::Interpolation interpolation);
 /// label [D,H,W] on the reference's grid in RAS order as a file on the reference's own axes, uint8.
 NiftiImage reference_label_file(const CaseInfo& info, std::span<const uint8_t> label);
+/// values [D,H,W] float32 on the stored grid as such a file of float32: moved linearly; exact where nothing was resampled.
+NiftiImage restore_volume(const CaseInfo& info, const at::Tensor& values);
 /// label [D,H,W] on the stored grid as such a file: moved by the nearest voxel; exact where nothing was resampled.
 NiftiImage restore_label_map(const CaseInfo& info, std::span<const uint8_t> label);
 

@@ -97,6 +97,20 @@ TEST(CaseGrid, ALabelMapOfTheResampledGridComesBackOntoT2) {
     }
 }
 
+TEST(CaseGrid, AVolumeOfTheResampledGridComesBackOntoT2) {
+    const Study study({0.5, 0.5, 3.0});
+    const auto data =
+        build_resampled_case("p", {{"adc", study.adc}, {"t2", study.t2}}, nullptr, {"t2", {0.5, 0.5, 0.5}});
+    auto values = image_values(data);
+    const auto image = at::from_blob(values.data(), data.info.shape, at::kFloat);
+    const NiftiImage back = restore_volume(data.info, image[1]);
+    EXPECT_EQ(back.size, study.t2.size);
+    EXPECT_EQ(back.affine(), study.t2.affine());
+    const auto made = back.scaled(), expected = study.t2.scaled();
+    for (size_t i = 0; i < made.size(); ++i)
+        ASSERT_NEAR(made[i], expected[i], 0.01) << i;  // its voxels are among the stored ones
+}
+
 TEST(CaseGrid, SourcesAndReferenceSurviveTheShard) {
     const TemporaryFolder folder;
     const Study study({0.5, 0.5, 3.0});
@@ -132,6 +146,12 @@ TEST(CaseGrid, WhereNothingMovesTheCaseIsLossless) {
     EXPECT_EQ(data.info.reference, "");
     EXPECT_EQ(data.info.type, VoxelType::int16);
     EXPECT_EQ(restore_label_map(data.info, data.label).voxels, study.zones.voxels);
+    auto values = image_values(data);
+    const auto image = at::from_blob(values.data(), data.info.size(), at::kFloat);
+    const NiftiImage volume = restore_volume(data.info, image);
+    EXPECT_EQ(volume.type, VoxelType::float32);
+    EXPECT_EQ(volume.affine(), study.t2.affine());
+    EXPECT_EQ(volume.scaled(), study.t2.scaled());
     make_dataset(folder.path(), {data});
     EXPECT_EQ(ShardReader(folder.path()).restore(0)[0].second.voxels, study.t2.voxels);
 }
