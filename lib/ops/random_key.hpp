@@ -32,6 +32,10 @@ enum class Purpose : uint32_t {
     rotate = 19,
     elastic = 20,
     zoom = 21,
+    timestep = 22,
+    target_channel = 23,
+    condition_dropout = 24,
+    sampling = 25,  // noise that generated volumes begin with, and get on the way
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops
