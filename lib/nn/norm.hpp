@@ -27,9 +27,9 @@ const std::vector<std::string>& norm_kinds();
 
 /// A new layer for `channels` channels.  `groups` is for "group" only, and must divide the channels.  `communicator` is for
 /// "sync_batch" only: the layer keeps the pointer, and every rank of it runs the layer's forward and backward in the same
-/// order.  "batch" normalises by this rank's own items.  Throws ConfigError for an unknown kind, InternalError where
-/// "sync_batch" has no communicator.
+/// order.  "batch" normalises by this rank's own items.  `eps` is added to the variance.  Throws ConfigError for an unknown kind,
+/// InternalError where "sync_batch" has no communicator.
 std::shared_ptr<Norm> make_norm(const std::string& kind, int64_t channels, int64_t groups,
-                                comm::Communicator* communicator);
+                                comm::Communicator* communicator, double eps = 1e-5);
 
 }  // namespace vox::nn
