@@ -14,7 +14,7 @@ class Communicator;
 namespace vox::nn {
 
 /// Which network, and how it is built: the section `model` of a configuration.  The defaults are those of the network named:
-/// MONAI's BraTS SegResNet, or the residual U-Net of Prostate158.
+/// MONAI's BraTS SegResNet, the residual U-Net of Prostate158, or the 3-D network of Fast-DDPM.
 struct ModelOptions {
     std::string name = "segresnet";
     int64_t init_filters = 16;  // segresnet
@@ -23,8 +23,12 @@ struct ModelOptions {
     std::vector<int64_t> channels{16, 32, 64, 128, 256, 512};  // unet
     std::vector<int64_t> strides{2, 2, 2, 2, 2};  // unet
     int64_t num_res_units = 4;  // unet
+    int64_t base_channels = 64;  // fast_ddpm_3d
+    std::vector<int64_t> channel_multipliers{1, 2, 4};  // fast_ddpm_3d
+    int64_t num_res_blocks = 2;  // fast_ddpm_3d
+    std::vector<int64_t> attention_levels;  // fast_ddpm_3d; 0 is full size
     std::string norm = "group";
-    int64_t norm_groups = 8;
+    int64_t norm_groups = 8;  // segresnet, fast_ddpm_3d
     double dropout_prob = 0.2;
     bool activation_checkpointing = false;
     bool channels_last_3d = false;

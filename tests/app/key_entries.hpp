@@ -18,6 +18,8 @@ struct Entry {
 
 /// The network whose keys those are, with its own defaults.
 inline const std::vector<std::string> kUnet{"model.name=unet", "model.norm=batch", "model.dropout_prob=0.15"};
+inline const std::vector<std::string> kFastDdpm{"model.name=fast_ddpm_3d", "model.norm_groups=32",
+                                                "model.dropout_prob=0.1"};
 
 inline const std::map<std::string, Entry> kEntries{
     {"task", {"segmentation", {}, "app/run_config_test.cpp", "RunConfigTask, AnUnknownTaskIsRefused"}},
@@ -164,6 +166,14 @@ inline const std::map<std::string, Entry> kEntries{
      {"[2, 2, 2, 2, 1]", kUnet, "nn/res_unet_golden_test.cpp", "ResUNetGolden, OutputsGradientsAndBuffersEqualMonais"}},
     {"model.num_res_units",
      {"2", kUnet, "nn/res_unet_golden_test.cpp", "ResUNetGolden, OutputsGradientsAndBuffersEqualMonais"}},
+    {"model.base_channels",
+     {"32", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+    {"model.channel_multipliers",
+     {"[1, 2]", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+    {"model.num_res_blocks",
+     {"1", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+    {"model.attention_levels",
+     {"[2]", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
     {"model.norm", {"instance", {}, "nn/norm_test.cpp", "NormKinds, InstanceEqualsATen"}},
     {"model.norm_groups", {"4", {}, "nn/norm_test.cpp", "NormKinds, GroupEqualsATen"}},
     {"model.dropout_prob", {"0.5", {}, "nn/segresnet_test.cpp", "SegResNet, DropoutBelongsToTheItemAndOnlyToTraining"}},

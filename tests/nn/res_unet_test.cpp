@@ -217,7 +217,7 @@ TEST(ResUNetOptions, KeysOfTheOtherNetworkAreRefused) {
     EXPECT_THAT(message([] { read("{name: unet, init_filters: 32}"); }), HasSubstr("init_filters"));
     EXPECT_THAT(message([] { read("{name: unet, norm_groups: 4}"); }), HasSubstr("unet has channels"));
     EXPECT_THAT(message([] { read("{num_res_units: 2}"); }), HasSubstr("segresnet has init_filters"));
-    EXPECT_THAT(message([] { read("{channels: [8, 8], strides: [2]}"); }), HasSubstr("are of unet"));
+    EXPECT_THAT(message([] { read("{channels: [8, 8], strides: [2]}"); }), HasSubstr("channels is of unet"));
     EXPECT_EQ(message([] { read("{name: unet, init_filters: 16, blocks_down: [1, 2, 2, 4]}"); }), "");
     EXPECT_EQ(message([] { read("{num_res_units: 4}"); }), "");
 }
