@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "nn/activation_bytes.hpp"
 #include "nn/activation_checkpoint.hpp"
 #include "nn/fast_ddpm_3d_plan.hpp"
 #include "nn/volume_check.hpp"
@@ -103,6 +104,7 @@ std::shared_ptr<SelfAttention> FastDdpm3d::make_attention(int64_t channels, Weig
 
 at::Tensor FastDdpm3d::forward(const at::Tensor& volume, const at::Tensor& timesteps) {
     check_volume("fast_ddpm_3d", volume, context_.in_channels, size_divisor());
+    check_tensor_sizes(options_, volume.sizes().slice(2).vec(), volume.size(0));
     core::check(timesteps.dim() == 1 && timesteps.size(0) == volume.size(0),
                 core::concat("fast_ddpm_3d: timesteps have sizes ", timesteps.sizes(), " for ", volume.size(0),
                              " items, expected one an item"));

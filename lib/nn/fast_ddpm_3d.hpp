@@ -23,6 +23,7 @@ public:
     /// Throws ConfigError where the options do not fit together.
     FastDdpm3d(const ModelOptions& options, const ModelContext& context);
 
+    /// As DenoisingModel; throws ConfigError where a tensor inside would have 2^31 elements or more (check_tensor_sizes).
     at::Tensor forward(const at::Tensor& volume, const at::Tensor& timesteps) override;
     int64_t size_divisor() const override { return options_.size_divisor(); }
 
