@@ -23,6 +23,7 @@ struct Options {
 
     /// Takes the keys out of `section` and checks them: ConfigError for what cannot work.
     void read(config::Section& section);
+    bool operator==(const Options&) const = default;
 };
 
 /// "hd95", "hd97.5": what the figure of a percentile is called.
