@@ -1,50 +1,12 @@
 #include "tasks/regions.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <sstream>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "tasks/fact_texts.hpp"
 
 namespace vox::tasks {
-namespace {
-
-std::vector<std::string> split_text(const std::string& text) {
-    std::vector<std::string> parts;
-    std::istringstream stream(text);
-    for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-    return parts;
-}
-
-/// Every bit of the number.
-std::string exact_text(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.17g", value);
-    return text;
-}
-
-data::CommonGrid grid_from_texts(const std::map<std::string, std::string>& texts) {
-    const auto reference = texts.find("grid_reference"), spacing = texts.find("grid_spacing_mm");
-    if (reference == texts.end() || spacing == texts.end()) return {};
-    data::CommonGrid grid{reference->second, {}};
-    const auto parts = split_text(spacing->second);
-    if (parts.size() != grid.spacing_mm.size())
-        throw core::DataError("the checkpoint's grid_spacing_mm is not three numbers: " + spacing->second);
-    for (size_t axis = 0; axis < parts.size(); ++axis)
-        grid.spacing_mm[axis] = std::strtod(parts[axis].c_str(), nullptr);
-    return grid;
-}
-
-const std::string& text_of(const std::map<std::string, std::string>& texts, const std::string& name) {
-    const auto found = texts.find(name);
-    if (found == texts.end())
-        throw core::DataError("the checkpoint does not say '" + name + "': it was not written by a segmentation run");
-    return found->second;
-}
-
-}  // namespace
 
 std::map<std::string, std::string> SegmentationFacts::to_texts() const {
     std::map<std::string, std::string> texts{{"label_scheme", scheme.name},
@@ -52,31 +14,28 @@ std::map<std::string, std::string> SegmentationFacts::to_texts() const {
                                              {"inactive_regions", core::join(inactive_names(), ",")},
                                              {"channels", core::join(channels, ",")},
                                              {"outputs", exclusive ? "softmax" : "sigmoid"}};
-    if (common_grid.reference.empty()) return texts;
-    std::vector<std::string> spacing;
-    for (const double mm : common_grid.spacing_mm) spacing.push_back(exact_text(mm));
-    texts["grid_reference"] = common_grid.reference;
-    texts["grid_spacing_mm"] = core::join(spacing, ",");
+    add_common_grid(texts, common_grid);
     return texts;
 }
 
 SegmentationFacts SegmentationFacts::from_texts(const std::map<std::string, std::string>& texts) {
     SegmentationFacts facts;
-    const auto& name = text_of(texts, "label_scheme");
+    const auto& name = fact_of(texts, "label_scheme", "segmentation");
     if (name == "generic") {
         std::set<int> values;
-        for (const auto& value : split_text(text_of(texts, "label_values"))) values.insert(std::stoi(value));
+        for (const auto& value : split_text(fact_of(texts, "label_values", "segmentation")))
+            values.insert(std::stoi(value));
         facts.scheme = data::generic_scheme(values);
     } else {
         facts.scheme = data::label_scheme(name);
     }
-    const auto inactive = split_text(text_of(texts, "inactive_regions"));
+    const auto inactive = split_text(fact_of(texts, "inactive_regions", "segmentation"));
     for (const auto& region : facts.scheme.regions)
         facts.active.push_back(std::ranges::find(inactive, region.name) == inactive.end());
-    facts.channels = split_text(text_of(texts, "channels"));
+    facts.channels = split_text(fact_of(texts, "channels", "segmentation"));
     const auto outputs = texts.find("outputs");  // runs from before there were classes do not say
     facts.exclusive = outputs != texts.end() && outputs->second == "softmax";
-    facts.common_grid = grid_from_texts(texts);
+    facts.common_grid = common_grid_of(texts);
     return facts;
 }
 

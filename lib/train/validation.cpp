@@ -79,13 +79,19 @@ std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases,
     return all;
 }
 
-std::vector<ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split) {
+std::vector<ValidationCase> cases_of(const data::ShardReader& reader, const std::string& split) {
     std::vector<ValidationCase> cases;
     for (const size_t index : reader.split(split)) {
         const auto& info = reader.cases()[index];
         const auto size = info.size();
-        if (info.has_label) cases.push_back({info.id, index, static_cast<double>(size[0] * size[1] * size[2])});
+        cases.push_back({info.id, index, static_cast<double>(size[0] * size[1] * size[2])});
     }
+    return cases;
+}
+
+std::vector<ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split) {
+    auto cases = cases_of(reader, split);
+    std::erase_if(cases, [&](const ValidationCase& one) { return !reader.cases()[one.index].has_label; });
     return cases;
 }
 

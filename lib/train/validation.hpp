@@ -30,7 +30,8 @@ std::vector<int> shard_by_work(std::span<const ValidationCase> cases, int world_
 std::vector<CaseFigures> figures_of_cases(std::span<const ValidationCase> cases, comm::World& world,
                                           const std::string& what, const std::function<CaseFigures(size_t)>& compute);
 
-/// The labelled cases of a split, each with its voxels as its work.
+/// The cases of a split, each with its voxels as its work; and those with a label.
+std::vector<ValidationCase> cases_of(const data::ShardReader& reader, const std::string& split);
 std::vector<ValidationCase> labelled_cases(const data::ShardReader& reader, const std::string& split);
 
 /// Any rank, the same on every rank.  Throws ConfigError where early stopping counts validations and `task` has no case for one.
