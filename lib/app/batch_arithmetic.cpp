@@ -1,10 +1,35 @@
 #include "app/batch_arithmetic.hpp"
 
 #include "core/text.hpp"
+#include "nn/activation_bytes.hpp"
+#include "train/precision.hpp"
 
 namespace vox::app {
 
 using core::concat;
+
+namespace {
+
+/// What a rank's micro-batch takes between forward and backward, where it can be told before; else an empty text.
+std::string activation_memory(const RunConfig& config, const comm::Communicator& comm, train::Task& task,
+                              int64_t items) {
+    const auto& model = config.task.model;
+    if (model.name != "fast_ddpm_3d") return "";
+    const auto precision = train::resolve_precision(config.train.precision, comm.device());
+    const bool autocast = precision == train::Precision::bf16 || precision == train::Precision::fp16;
+    const auto widths = nn::ActivationWidths::of(train::weight_dtype(precision), autocast, comm.device().type());
+    const auto& crop = config.task.data.crop_size;
+    const int64_t channels = task.model().named_parameters()["conv_in.weight"].size(1);
+    const auto estimate =
+        nn::estimate_activations(model, {.in_channels = channels, .out_channels = 1}, crop, items, widths);
+    const auto largest = nn::largest_tensor(model, crop, items);
+    const auto bytes = [](int64_t count) { return core::human_bytes(static_cast<double>(count)); };
+    return concat("activations of ", items, items == 1 ? " item" : " items", " a rank: about ", bytes(estimate.peak),
+                  " at the peak, ", bytes(estimate.kept), " from forward to backward; largest tensor: ", largest.name,
+                  ", ", largest.elements, " values of the 2147483647 that kernels can address");
+}
+
+}  // namespace
 
 void check_distributed(const comm::World& world, const RunConfig& config) {
     if (config.distributed == false && world.size() > 1)
@@ -27,6 +52,9 @@ std::vector<std::string> batch_arithmetic(const RunConfig& config, const comm::C
                                "batch sizes and ranks of this start would make ", asked));
     const int64_t steps_per_epoch = task.train_data().steps_per_epoch(accumulation);
     lines.push_back(concat(config.task.model.name, ": ", parameters, " parameters"));
+    if (const auto memory = activation_memory(config, comm, task, (global_micro_batch + comm.size() - 1) / comm.size());
+        !memory.empty())
+        lines.push_back(memory);
     lines.push_back(concat("effective batch ", global_micro_batch * accumulation, " = ", global_micro_batch,
                            " items a micro-batch over ", comm.size(), " ranks x ", accumulation, " accumulated"));
     lines.push_back(concat(config.train.total_steps(steps_per_epoch), " steps, ", steps_per_epoch, " an epoch; ",

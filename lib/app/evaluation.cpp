@@ -7,18 +7,14 @@
 #include <map>
 #include <set>
 
-#include "app/segment_files.hpp"
 #include "core/activity.hpp"
 #include "core/error.hpp"
 #include "core/geometry.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
-#include "data/loader.hpp"
 #include "data/nifti.hpp"
 #include "infer/compose_labels.hpp"
-#include "tasks/make_predictor.hpp"
 #include "tasks/segmentation_figures.hpp"
-#include "train/validation.hpp"
 
 namespace vox::app {
 namespace {
@@ -73,25 +69,6 @@ core::Double3 file_spacing(const data::NiftiImage& image) {
     return {core::column_length(affine, 2), core::column_length(affine, 1), core::column_length(affine, 0)};
 }
 
-report::FiguresTable empty_table(const tasks::SegmentationFigures& figures) {
-    report::FiguresTable table;
-    table.columns = figures.columns();
-    table.note = figures.note();
-    return table;
-}
-
-/// A model may be judged on data with other label values, as long as they name the same regions.
-void check_regions(const data::LabelScheme& model, const data::LabelScheme& shards) {
-    const auto names = [](const data::LabelScheme& scheme) {
-        std::vector<std::string> all;
-        for (const auto& region : scheme.regions) all.push_back(region.name);
-        return all;
-    };
-    if (names(model) != names(shards))
-        throw DataError(concat("the model segments ", core::join(names(model)), ", the shards' labels know ",
-                               core::join(names(shards))));
-}
-
 }  // namespace
 
 report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPlace& references,
@@ -99,7 +76,7 @@ report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPl
     const auto pairs = label_pairs(predictions, references);
     const auto scheme = scheme_of(scheme_name, pairs);
     const tasks::SegmentationFigures figures(options, scheme);
-    auto table = empty_table(figures);
+    report::FiguresTable table{.columns = figures.columns(), .rows = {}, .note = figures.note(), .all_cases = {}};
     for (const auto& [id, files] : pairs) {
         const core::Activity activity(concat("case ", id));
         const auto predicted_image = data::read_nifti(files.prediction),
@@ -116,42 +93,6 @@ report::FiguresTable evaluate_files(const LabelPlace& predictions, const LabelPl
                                                                .spacing_mm = file_spacing(truth_image),
                                                                .probabilities = {}}))});
     }
-    return table;
-}
-
-report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
-    tasks::TrainedSegmentation trained;
-    std::unique_ptr<data::ShardReader> reader;
-    std::unique_ptr<tasks::SegmentationFigures> figures;
-    world.together("opening run and shards", [&] {
-        trained = tasks::make_predictor(what.run, what.best, device);
-        reader = std::make_unique<data::ShardReader>(what.shards);
-        if (reader->split(what.split).empty())
-            throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
-        check_channels(*reader, what.shards, trained.predictor->facts());
-        check_regions(trained.predictor->facts().scheme, reader->scheme());
-        auto options = trained.config.metrics;
-        if (what.change_metrics) what.change_metrics(options);
-        figures = std::make_unique<tasks::SegmentationFigures>(options, reader->scheme());
-    });
-    const auto cases = train::labelled_cases(*reader, what.split);
-    if (cases.empty()) throw DataError(concat("no case of the split '", what.split, "' has a label to compare with"));
-    const auto results = train::figures_of_cases(cases, world, "predicting", [&](size_t i) {
-        const auto sample =
-            data::load_case(*reader, cases[i].index, data::normalisation(trained.config.data.normalisation));
-        const auto prediction = trained.predictor->predict(sample);
-        return train::CaseFigures{
-            cases[i].id,
-            figures->of_case(tasks::judged(prediction, trained.predictor->facts().scheme, sample, reader->scheme())),
-            std::nullopt};
-    });
-    auto table = empty_table(*figures);
-    if (std::ranges::any_of(cases, [&](const auto& one) { return !reader->cases()[one.index].reference.empty(); }))
-        table.note +=
-            "\non the grid of the shards, to which cases were resampled; infer, then evaluate --predictions, "
-            "scores on the files' own grid";
-    for (const auto& one : results) table.rows.push_back({one.case_id, figures->row(one.figures)});
-    table.all_cases = figures->beyond_columns(results);
     return table;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Scoring segmentations: files against files, or a run on a split of its shards.
+// Scoring: label maps in files against files, or a run of any task on a split of its shards.
+// evaluation.cpp the files, evaluate_run.cpp the runs.
 
 #include <c10/core/Device.h>
 
@@ -30,8 +31,9 @@ struct RunToEvaluate {
     std::function<void(metrics::Options&)> change_metrics;  // where others than the run's own are wanted; may be empty
 };
 
-/// All ranks: predicts every labelled case of the split, each on one rank.  The same table on every rank, with the figures that
-/// validation gives, by the run's section `metrics`: a column of the table has the mean that validation shows under that name (its
+/// All ranks: predicts every case of the split that can be judged, each on one rank.  The same table on every rank, with the figures that
+/// validation gives.  Of synthesis a row is a case and the channel that was generated; `change_metrics` must then change nothing, else
+/// UsageError.  Of segmentation by the run's section `metrics`: a column of the table has the mean that validation shows under that name (its
 /// "mean" and "hd95" are means over cases, validation's are means over regions: another number where a case lacks a figure).
 /// All regions of the scheme count, also those that validation leaves out because no training case shows them.  On the stored
 /// grid; the note says so where cases were resampled to it.  The shards' label values may differ from those of the training data

@@ -52,6 +52,7 @@ void RunConfig::read(config::Document& document) {
     document.finish();
     resolved_yaml = document.resolved_yaml();
     keys = document.keys();
+    task.check_effect(keys);
 }
 
 options::options_description configuration_options() {

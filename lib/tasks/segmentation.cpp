@@ -6,35 +6,14 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "nn/make_model.hpp"
+#include "tasks/model_checks.hpp"
 #include "tasks/segmentation_preview.hpp"
 #include "train/validation.hpp"
 
 namespace vox::tasks {
-namespace {
-
-void check_size(const char* key, const std::vector<int64_t>& size, const nn::ModelOptions& model) {
-    const int64_t divisor = model.size_divisor();
-    if (std::ranges::all_of(size, [&](int64_t edge) { return edge % divisor == 0; })) return;
-    throw core::ConfigError(core::concat(key, ": [", core::join(size), "] does not fit the network: ", model.name,
-                                         " with these levels needs multiples of ", divisor, "; change ", key,
-                                         ", or model.", model.name == "unet" ? "strides" : "blocks_down"));
-}
-
-/// The configuration, once what can be seen without the data set was checked.
-const TaskConfig& checked(const TaskConfig& config, const comm::Communicator& comm) {
-    if (config.model.norm == "batch" && comm.size() > 1)
-        throw core::ConfigError(
-            "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
-            "use 'sync_batch' on more than one rank");
-    check_size("data.crop_size", config.data.crop_size, config.model);
-    check_size("infer.window", config.infer.window, config.model);
-    return config;
-}
-
-}  // namespace
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
-    : config_(checked(config, comm)),
+    : config_(checked(config, context, comm)),
       reader_(context.shards, config.data.cache_bytes()),
       facts_(learnable_regions(reader_, config.loss.exclusive())),
       loss_(config.loss, facts_) {

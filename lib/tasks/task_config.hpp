@@ -2,14 +2,17 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "comm/communicator.hpp"
 #include "config/section.hpp"
 #include "data/options.hpp"
+#include "infer/diffusion_options.hpp"
 #include "infer/options.hpp"
 #include "loss/options.hpp"
 #include "metrics/options.hpp"
 #include "nn/options.hpp"
+#include "tasks/synthesis_options.hpp"
 
 namespace vox::tasks {
 
@@ -20,18 +23,22 @@ struct TaskConfig {
     data::Options data;
     nn::ModelOptions model;
     loss::Options loss;
+    infer::DiffusionOptions diffusion;
+    SynthesisOptions synthesis;
     infer::SlidingWindowOptions infer;
     infer::CleanUpOptions clean_up;
     metrics::Options metrics;
 
     /// Throws ConfigError.
     void read(config::Section& root);
+    /// `keys`: all that were read.  Throws ConfigError naming a key of another task that was given another value than its default.
+    void check_effect(const std::vector<config::KeyRecord>& keys) const;
 };
 
 /// What a task gets from the job, not from the configuration.
 struct TaskContext {
-    std::filesystem::path shards;       // folder of the data set
-    int64_t global_micro_batch = 1;     // items of a micro-batch over all ranks
+    std::filesystem::path shards;  // folder of the data set
+    int64_t global_micro_batch = 1;  // items of a micro-batch over all ranks
     at::ScalarType dtype = at::kFloat;  // of weights and batches
 };
 

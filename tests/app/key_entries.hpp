@@ -18,11 +18,22 @@ struct Entry {
 
 /// The network whose keys those are, with its own defaults.
 inline const std::vector<std::string> kUnet{"model.name=unet", "model.norm=batch", "model.dropout_prob=0.15"};
-inline const std::vector<std::string> kFastDdpm{"model.name=fast_ddpm_3d", "model.norm_groups=32",
-                                                "model.dropout_prob=0.1"};
+
+/// The task whose keys those are, with its own defaults.
+inline const std::vector<std::string> kSynthesis{
+    "task=synthesis",         "model.name=fast_ddpm_3d",       "model.norm_groups=32",
+    "model.dropout_prob=0.1", "data.normalisation=percentile", "data.foreground_ratio=0",
+    "data.intensity_scale=0", "data.intensity_shift=0"};
+
+/// The same, and another key.
+inline std::vector<std::string> synthesis_with(const std::string& key) {
+    auto all = kSynthesis;
+    all.push_back(key);
+    return all;
+}
 
 inline const std::map<std::string, Entry> kEntries{
-    {"task", {"segmentation", {}, "app/run_config_test.cpp", "RunConfigTask, AnUnknownTaskIsRefused"}},
+    {"task", {"synthesis", kSynthesis, "app/run_config_test.cpp", "RunConfigTask, BringsItsOwnDefaults"}},
     {"seed", {"7", {}, "app/run_config_test.cpp", "RunConfigSeed, ReachesTheOrderOfSamples"}},
     {"data.batch_size", {"3", {}, "data/options_test.cpp", "DataOptions, BatchIsPerRankOrGlobalNeverBoth"}},
     {"data.global_batch_size", {"6", {}, "data/options_test.cpp", "DataOptions, BatchIsPerRankOrGlobalNeverBoth"}},
@@ -167,13 +178,13 @@ inline const std::map<std::string, Entry> kEntries{
     {"model.num_res_units",
      {"2", kUnet, "nn/res_unet_golden_test.cpp", "ResUNetGolden, OutputsGradientsAndBuffersEqualMonais"}},
     {"model.base_channels",
-     {"32", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+     {"32", kSynthesis, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
     {"model.channel_multipliers",
-     {"[1, 2]", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+     {"[1, 2]", kSynthesis, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
     {"model.num_res_blocks",
-     {"1", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+     {"1", kSynthesis, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
     {"model.attention_levels",
-     {"[2]", kFastDdpm, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
+     {"[2]", kSynthesis, "nn/fast_ddpm_3d_test.cpp", "FastDdpm3dOptions, EachKeyShapesTheNetwork"}},
     {"model.norm", {"instance", {}, "nn/norm_test.cpp", "NormKinds, InstanceEqualsATen"}},
     {"model.norm_groups", {"4", {}, "nn/norm_test.cpp", "NormKinds, GroupEqualsATen"}},
     {"model.dropout_prob", {"0.5", {}, "nn/segresnet_test.cpp", "SegResNet, DropoutBelongsToTheItemAndOnlyToTraining"}},
@@ -194,6 +205,44 @@ inline const std::map<std::string, Entry> kEntries{
     {"loss.smooth_nr", {"0.5", {}, "loss/dice_test.cpp", "DiceLoss, ValueAndGradientEqualMonai"}},
     {"loss.smooth_dr", {"0.5", {}, "loss/dice_test.cpp", "DiceLoss, ValueAndGradientEqualMonai"}},
     {"loss.squared_pred", {"false", {}, "loss/dice_test.cpp", "DiceLoss, ValueAndGradientEqualMonai"}},
+    {"diffusion.schedule",
+     {"cosine", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.timesteps",
+     {"500", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.beta_start",
+     {"0.001", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.beta_end",
+     {"0.03", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.beta_low",
+     {"0.0001", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.beta_high",
+     {"0.9", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, EveryKeyOfTheScheduleChangesIt"}},
+    {"diffusion.prediction",
+     {"v", kSynthesis, "tasks/synthesis_test.cpp", "Synthesis, LossIsTheMeanSquaredErrorOfTheChosenPrediction"}},
+    {"diffusion.list",
+     {"non_uniform", kSynthesis, "infer/diffusion_options_test.cpp",
+      "DiffusionOptions, ListsAreByNameAndTrainingMayTakeAll"}},
+    {"diffusion.steps",
+     {"20", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, ListsAreByNameAndTrainingMayTakeAll"}},
+    {"diffusion.train_all_timesteps",
+     {"true", kSynthesis, "infer/diffusion_options_test.cpp", "DiffusionOptions, ListsAreByNameAndTrainingMayTakeAll"}},
+    {"diffusion.antithetic",
+     {"false", kSynthesis, "tasks/synthesis_test.cpp", "Synthesis, EveryKeyOfTheNoiseChangesTheLoss"}},
+    {"diffusion.condition_dropout",
+     {"0.3", kSynthesis, "tasks/synthesis_test.cpp", "Synthesis, EveryKeyOfTheNoiseChangesTheLoss"}},
+    {"diffusion.sampler",
+     {"ddpm", kSynthesis, "tasks/synthesis_test.cpp", "SynthesisPredictor, EveryKeyOfSamplingChangesWhatIsGenerated"}},
+    {"diffusion.eta",
+     {"0.5", kSynthesis, "tasks/synthesis_test.cpp", "SynthesisPredictor, EveryKeyOfSamplingChangesWhatIsGenerated"}},
+    {"diffusion.clip_x0",
+     {"false", kSynthesis, "tasks/synthesis_test.cpp", "SynthesisPredictor, EveryKeyOfSamplingChangesWhatIsGenerated"}},
+    {"diffusion.guidance",
+     {"2", synthesis_with("diffusion.condition_dropout=0.1"), "tasks/synthesis_test.cpp",
+      "SynthesisPredictor, GuidanceGoesBeyondWhatTheNetworkSaysWithoutConditions"}},
+    {"synthesis.target",
+     {"t2", kSynthesis, "tasks/synthesis_test.cpp", "Synthesis, LossIsTheMeanSquaredErrorOfTheChosenPrediction"}},
+    {"synthesis.samples",
+     {"4", kSynthesis, "tasks/synthesis_test.cpp", "SynthesisPredictor, MeanAndStandardDeviationAreThoseOfItsSamples"}},
     {"infer.window", {"[64, 64, 64]", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},
     {"infer.overlap", {"0.25", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},
     {"infer.blend", {"constant", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},

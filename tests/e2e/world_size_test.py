@@ -16,26 +16,40 @@ RUN = {
     "train.replica_check_every": 5,
     "checkpoint.every_steps": 0,
 }
+# The same of the task that draws targets, noise and timesteps.
+SYNTHESIS = {
+    **{key: value for key, value in RUN.items() if not key.startswith("model.")},
+    "task": "synthesis",
+    "model.base_channels": 8,
+    "model.channel_multipliers": "[1,2]",
+    "model.num_res_blocks": 1,
+    "model.norm": "sync_batch",
+    "model.dropout_prob": 0.2,
+    "diffusion.condition_dropout": 0.2,
+}
 
 
 class WorldSize(support.Case):
-    def losses(self, ranks, values):
+    def losses(self, ranks, values, figure):
         shards = support.phantom_shards(CASES, 32, split="0.84,0.16,0")
-        folder = self.folder / f"np{ranks}"
-        support.run("train_brats", "--data", shards, "--run", folder, *support.settings({**RUN, **values}), ranks=ranks)
+        folder, nothing = self.folder / f"np{ranks}", self.folder / "nothing.yaml"
+        nothing.write_text("{}")
+        support.run("train", "--config", nothing, "--data", shards, "--run", folder, *support.settings(values), ranks=ranks)
         steps = support.metrics(folder)
         self.assertEqual(sorted(steps), list(range(1, 21)))
-        return [steps[step]["loss"] for step in range(1, 21)], support.metrics(folder, "validation")[20]["dice"]
+        return [steps[step]["loss"] for step in range(1, 21)], support.metrics(folder, "validation")[20][figure]
 
-    def compare(self, bound, values):
-        expected, dice = self.losses(1, values)
+    def compare(self, bound, values, run=RUN, figure="dice", delta=0.01):
+        values = {**run, **values}
+        expected, expected_figure = self.losses(1, values, figure)
         self.assertGreater(abs(expected[0] - expected[-1]), 1e-3, "the run must learn something for this to mean anything")
         for ranks in (2, 3, 4):
-            actual, other_dice = self.losses(ranks, values)
+            actual, actual_figure = self.losses(ranks, values, figure)
             worst = max(abs(a - b) / abs(b) for a, b in zip(actual, expected))
-            print(f"{values['train.precision']} {values['train.optimizer.name']} np {ranks}: worst relative difference {worst:.2e}")
+            print(f"{values.get('task', 'segmentation')} {values['train.precision']} {values['train.optimizer.name']} np {ranks}: "
+                  f"worst relative difference {worst:.2e}")
             self.assertLessEqual(worst, bound)
-            self.assertAlmostEqual(other_dice, dice, delta=0.01)
+            self.assertAlmostEqual(actual_figure, expected_figure, delta=delta)
 
     def test_fp64_adamw(self):
         self.compare(1e-10, {"train.precision": "fp64", "train.optimizer.name": "adamw", "train.optimizer.lr": 1e-3})
@@ -44,16 +58,19 @@ class WorldSize(support.Case):
         self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-3,
                             "train.optimizer.momentum": 0.9})
 
+    def test_synthesis_fp64_adamw(self):
+        self.compare(1e-10, {"train.precision": "fp64", "train.optimizer.name": "adamw", "train.optimizer.lr": 1e-3}, SYNTHESIS,
+                     "psnr_brain", 1e-6)
+
+    def test_synthesis_fp32_sgd(self):
+        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-3,
+                            "train.optimizer.momentum": 0.9}, SYNTHESIS, "psnr_brain", 1e-2)
+
     def test_accumulation_makes_the_same_batch(self):
-        values = {"train.precision": "fp64", "train.optimizer.name": "adamw", "model.norm": "group",
+        values = {**RUN, "train.precision": "fp64", "train.optimizer.name": "adamw", "model.norm": "group",
                   "data.global_batch_size": 4, "data.samples_per_case": 4}
-        expected, _ = self.losses(1, values)
-        folder = self.folder / "accumulated"
-        shards = support.phantom_shards(CASES, 32, split="0.84,0.16,0")
-        support.run("train_brats", "--data", shards, "--run", folder,
-                    *support.settings({**RUN, **values, "train.accumulation": 2}), ranks=2)
-        steps = support.metrics(folder)
-        actual = [steps[step]["loss"] for step in range(1, 21)]
+        expected, _ = self.losses(1, values, "dice")
+        actual, _ = self.losses(2, {**values, "train.accumulation": 2}, "dice")
         self.assertLessEqual(max(abs(a - b) / abs(b) for a, b in zip(actual, expected)), 1e-10)
 
 

@@ -61,6 +61,21 @@ TaskConfig classes(const std::string& loss) {
     return config;
 }
 
+/// Random targets, one case without t1ce, conditions and channels dropped.
+TaskConfig synthesis() {
+    auto config = small_crops();
+    config.task = "synthesis";
+    config.data.normalisation = "percentile";
+    config.model = nn::ModelOptions::of("fast_ddpm_3d");
+    config.model.base_channels = 8;
+    config.model.channel_multipliers = {1, 2};
+    config.model.num_res_blocks = 1;
+    config.model.norm = "sync_batch";
+    config.diffusion.prediction = "v";
+    config.diffusion.condition_dropout = 0.3;
+    return config;
+}
+
 const Recipe kRecipes[]{
     {"Regions", regions,
      [](comm::World& world, const std::filesystem::path& folder) { return test::phantom_shards(world, folder, 5); }},
@@ -71,6 +86,10 @@ const Recipe kRecipes[]{
     {"Tumours", [] { return classes("dice_focal"); },
      [](comm::World& world, const std::filesystem::path& folder) {
          return test::prostate_shards(world, folder, 5, "tumor");
+     }},
+    {"Synthesis", synthesis,
+     [](comm::World& world, const std::filesystem::path& folder) {
+         return test::phantom_shards(world, folder, 5, false, {"t1ce"});
      }},
 };
 

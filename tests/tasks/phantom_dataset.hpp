@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "comm/world.hpp"
 #include "data/convert.hpp"
@@ -12,11 +13,15 @@
 
 namespace vox::test {
 
-/// All ranks of `world`: `cases` brains of 32^3 voxels below `folder`; without enhancing tumour where `no_enhancing` is set.
+/// All ranks of `world`: `cases` brains of 32^3 voxels below `folder`; without enhancing tumour where `no_enhancing` is set; the second
+/// one without the modalities `missing`.
 inline std::filesystem::path phantom_shards(comm::World& world, const std::filesystem::path& folder, uint32_t cases,
-                                            bool no_enhancing = false) {
+                                            bool no_enhancing = false, const std::vector<std::string>& missing = {}) {
     world.on_root("making phantoms", [&] {
         for (uint32_t number = 1; number <= cases; ++number) data::write_brats_phantom(folder / "nifti", number, 32, 3);
+        for (const auto& modality : missing)
+            std::filesystem::remove(folder / "nifti/BraTS20_Training_002" /
+                                    ("BraTS20_Training_002_" + modality + ".nii.gz"));
         if (!no_enhancing) return;
         for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "nifti")) {
             if (!entry.path().string().ends_with("_seg.nii.gz")) continue;
@@ -30,6 +35,7 @@ inline std::filesystem::path phantom_shards(comm::World& world, const std::files
     options.input = folder / "nifti";
     options.output = folder / "shards";
     options.label_scheme = "brats2020";
+    options.allow_missing = static_cast<int64_t>(missing.size());
     options.split = {1.0, 0.0, 0.0};
     data::convert(world, options);
     return options.output;

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <memory>
+
+#include "app/evaluation.hpp"
+#include "app/result_files.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/loader.hpp"
+#include "tasks/make_predictor.hpp"
+#include "tasks/segmentation_figures.hpp"
+#include "tasks/synthesis.hpp"
+#include "train/validation.hpp"
+
+namespace vox::app {
+namespace {
+
+using core::concat;
+using core::DataError;
+
+/// A model may be judged on data with other label values, as long as they name the same regions.
+void check_regions(const data::LabelScheme& model, const data::LabelScheme& shards) {
+    const auto names = [](const data::LabelScheme& scheme) {
+        std::vector<std::string> all;
+        for (const auto& region : scheme.regions) all.push_back(region.name);
+        return all;
+    };
+    if (names(model) != names(shards))
+        throw DataError(concat("the model segments ", core::join(names(model)), ", the shards' labels know ",
+                               core::join(names(shards))));
+}
+
+report::FiguresTable evaluate_segmentation(comm::World& world, const RunToEvaluate& what,
+                                           const tasks::TrainedRun& trained, const data::ShardReader& reader,
+                                           at::Device device) {
+    std::unique_ptr<tasks::SegmentationPredictor> predictor;
+    std::unique_ptr<tasks::SegmentationFigures> figures;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_segmentation_predictor(trained, device);
+        check_channels(reader, what.shards, predictor->facts().channels);
+        check_regions(predictor->facts().scheme, reader.scheme());
+        auto options = trained.config.metrics;
+        if (what.change_metrics) what.change_metrics(options);
+        figures = std::make_unique<tasks::SegmentationFigures>(options, reader.scheme());
+    });
+    const auto cases = train::labelled_cases(reader, what.split);
+    if (cases.empty()) throw DataError(concat("no case of the split '", what.split, "' has a label to compare with"));
+    const auto results = train::figures_of_cases(cases, world, "predicting", [&](size_t i) {
+        const auto sample =
+            data::load_case(reader, cases[i].index, data::normalisation(trained.config.data.normalisation));
+        const auto prediction = predictor->predict(sample);
+        return train::CaseFigures{
+            cases[i].id,
+            figures->of_case(tasks::judged(prediction, predictor->facts().scheme, sample, reader.scheme())),
+            std::nullopt};
+    });
+    report::FiguresTable table{.columns = figures->columns(), .rows = {}, .note = figures->note(), .all_cases = {}};
+    if (std::ranges::any_of(cases, [&](const auto& one) { return !reader.cases()[one.index].reference.empty(); }))
+        table.note +=
+            "\non the grid of the shards, to which cases were resampled; infer, then evaluate --predictions, "
+            "scores on the files' own grid";
+    for (const auto& one : results) table.rows.push_back({one.case_id, figures->row(one.figures)});
+    table.all_cases = figures->beyond_columns(results);
+    return table;
+}
+
+report::FiguresTable evaluate_synthesis(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
+                                        const data::ShardReader& reader, at::Device device) {
+    if (what.change_metrics) {
+        auto options = trained.config.metrics;
+        const auto before = options;
+        what.change_metrics(options);
+        if (options != before)
+            throw core::UsageError(
+                "the run is a synthesis: figures of label maps (--surface-distances, --lesions, "
+                "--empty-rule, ...) are none of it");
+    }
+    std::unique_ptr<tasks::SynthesisPredictor> predictor;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_synthesis_predictor(trained, device);
+        check_channels(reader, what.shards, predictor->facts().channels);
+    });
+    const auto& facts = predictor->facts();
+    const auto chosen = tasks::synthesis_cases(reader, what.split, facts);
+    if (chosen.cases.empty())
+        throw DataError(concat("no case of the split '", what.split, "' has the channel to compare with"));
+    const auto results = train::figures_of_cases(chosen.cases, world, "generating", [&](size_t i) {
+        const auto& one = chosen.cases[i];
+        const auto judged = tasks::judge_synthesis(reader, one.index, chosen.channels.at(one.index), *predictor);
+        return train::CaseFigures{one.id, tasks::synthesis_figures(judged.generated, judged.truth, facts),
+                                  std::nullopt};
+    });
+    return tasks::synthesis_table(results);
+}
+
+}  // namespace
+
+report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
+    tasks::TrainedRun trained;
+    std::unique_ptr<data::ShardReader> reader;
+    world.together("opening run and shards", [&] {
+        trained = tasks::load_trained(what.run, what.best);
+        reader = std::make_unique<data::ShardReader>(what.shards);
+        if (reader->split(what.split).empty())
+            throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
+    });
+    if (trained.config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
+    return evaluate_segmentation(world, what, trained, *reader, device);
+}
+
+}  // namespace vox::app
