@@ -3,6 +3,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/upsample_nearest3d.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 namespace vox::nn {
 namespace {
@@ -64,7 +65,12 @@ DoubleSize::DoubleSize(int64_t channels, WeightSource& weights) {
 }
 
 at::Tensor DoubleSize::forward(const at::Tensor& x) const {
-    return conv_->forward(at::upsample_nearest3d(x, {2 * x.size(2), 2 * x.size(3), 2 * x.size(4)}));
+    const auto large =
+        [&] {  // autocast would make it float32 on a GPU; copies of values need no more bits than they have
+            const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+            return at::upsample_nearest3d(x, {2 * x.size(2), 2 * x.size(3), 2 * x.size(4)});
+        };
+    return conv_->forward(large());
 }
 
 }  // namespace vox::nn
