@@ -1,6 +1,7 @@
 #include "nn/fusion_block.hpp"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/upsample_trilinear3d.h>
@@ -28,7 +29,7 @@ at::Tensor FusionBlock::forward(const at::Tensor& x, const at::Tensor& skip, con
     const auto up = at::upsample_trilinear3d(reduce_->forward(x), skip.sizes().slice(2), /*align_corners=*/false);
     const auto y = at::cat({up, skip}, 1);
     const auto two = modulation_->forward(at::silu(condition)).view({x.size(0), 2 * skip.size(1), 1, 1, 1}).chunk(2, 1);
-    const auto z = at::silu(norm_->forward(conv1_->forward(y)) * (1 + two[0]) + two[1]);
+    const auto z = at::silu(at::addcmul(two[1], norm_->forward(conv1_->forward(y)), 1 + two[0]));
     return conv2_->forward(z).add_(shortcut_->forward(y));
 }
 

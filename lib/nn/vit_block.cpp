@@ -1,6 +1,7 @@
 #include "nn/vit_block.hpp"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/silu.h>
 
@@ -8,7 +9,7 @@ namespace vox::nn {
 namespace {
 
 at::Tensor scaled_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) {
-    return at::layer_norm(x, {x.size(2)}) * (1 + scale) + shift;
+    return at::addcmul(shift, at::layer_norm(x, {x.size(2)}), 1 + scale);
 }
 
 }  // namespace
