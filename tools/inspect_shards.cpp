@@ -49,6 +49,7 @@ size_t find_case(const ShardReader& reader, const std::string& id) {
 
 void print_summary(const ShardReader& reader) {
     std::cout << reader.cases().size() << " cases, channels " << vox::core::join(reader.channel_names())
+              << (reader.views().empty() ? "" : concat(", views ", vox::data::describe(reader.views())))
               << ", label scheme " << reader.scheme().name << ", digest " << reader.digest() << '\n';
     for (const auto& info : reader.cases()) {
         std::cout << info.split << '\t' << info.id << '\t' << vox::core::join(info.shape, "x") << ' '

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/case_info.hpp"
+#include "ops/projection.hpp"
 #include "ops/random_key.hpp"
 
 namespace vox::data {
@@ -15,6 +16,8 @@ namespace vox::data {
 struct Batch {
     at::Tensor image;  // [B,C,D,H,W] float32 (float64 where training is fp64)
     at::Tensor label;  // [B,D,H,W] uint8
+    at::Tensor views;  // [B,V,h,w] of the image's type, as stored; undefined where the data set has none
+    std::vector<ops::View> view_kinds;  // V
     std::vector<ops::RandomKey> keys;  // one an item
     std::vector<std::string> case_ids;  // one an item
     int64_t size() const { return image.defined() ? image.size(0) : 0; }
@@ -25,6 +28,7 @@ struct Sample {
     const CaseInfo* info = nullptr;
     at::Tensor image;  // [C,D,H,W] float32, intensities normalised
     at::Tensor label;  // [D,H,W] uint8; undefined where there is none
+    at::Tensor views{};  // [V,h,w] float32, as stored; undefined where there are none
 };
 
 }  // namespace vox::data

@@ -18,6 +18,7 @@ struct CaseData {
     CaseInfo info;
     std::vector<std::byte> image;  // [C,D,H,W] of info.type
     std::vector<uint8_t> label;    // [D,H,W]; empty where info.has_label is false
+    std::vector<float> views;      // [V,h,w] of info.views; empty where there are none
     std::vector<ForegroundPositions> foreground;  // one a label value of info.label_voxels, in its order
     std::map<int, double> stored_labels;          // label value -> the voxel value of the source file (0 included)
     std::string fingerprint;                      // of the source files and of how they were converted

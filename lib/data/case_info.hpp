@@ -38,21 +38,38 @@ struct CommonGrid {
     bool operator==(const CommonGrid&) const = default;
 };
 
+/// Radiographs of a case: float32 [V,h,w], the same names, size and unit in every case of a data set that has them.
+struct ViewSet {
+    std::vector<std::string> names;  // "ap", "lateral" (ops/projection.hpp says how they lie); empty: there are none
+    std::array<int64_t, 2> size{0, 0};  // h, w
+    std::string unit;  // "attenuation": line integrals; "none": grey values, 0 .. 1 of the file's range
+    bool empty() const { return names.empty(); }
+    int64_t pixels() const { return static_cast<int64_t>(names.size()) * size[0] * size[1]; }
+    bool operator==(const ViewSet&) const = default;
+};
+
+/// "2 of 512x512 (ap, lateral, attenuation)", "none", for messages.
+std::string describe(const ViewSet& views);
+/// Throws DataError unless names are different ones that are known, at most `format::kMaxViews`, sizes within the format's limits
+/// and the unit known; no names go with no size and no unit.
+void check_views(const ViewSet& views);
+
 struct CaseInfo {
     std::string id;
     std::array<int64_t, 4> shape{};  // C, D, H, W of the image in the shard (RAS)
     VoxelType type = VoxelType::int16;
     bool has_label = false;
-    core::Affine affine{};           // (i,j,k) of the RAS grid to mm
-    core::Double3 spacing_mm{};      // D, H, W
-    std::string reference;                        // resampled cases: the channel whose file's grid results go to
-    std::vector<SourceVolume> sources;            // one a channel, in channel order, as the files were
-    SourceVolume label_source;                    // where has_label
-    std::vector<ChannelStatistics> statistics;    // one a channel
-    core::Box foreground_box;                     // smallest box around the voxels where any channel is not 0
-    std::map<int, int64_t> label_voxels;          // label value -> number of voxels, 0 excluded
-    std::map<std::string, std::string> columns;   // clinical columns, as text
-    std::string split;                            // "train", "val", "test"
+    core::Affine affine{};  // (i,j,k) of the RAS grid to mm
+    core::Double3 spacing_mm{};  // D, H, W
+    std::string reference;  // resampled cases: the channel whose file's grid results go to
+    std::vector<SourceVolume> sources;  // one a channel, in channel order, as the files were
+    SourceVolume label_source;  // where has_label
+    std::vector<ChannelStatistics> statistics;  // one a channel
+    core::Box foreground_box;  // smallest box around the voxels where any channel is not 0
+    std::map<int, int64_t> label_voxels;  // label value -> number of voxels, 0 excluded
+    ViewSet views;
+    std::map<std::string, std::string> columns;  // clinical columns, as text
+    std::string split;  // "train", "val", "test"
     core::Index3 size() const { return {shape[1], shape[2], shape[3]}; }
     int64_t channels() const { return shape[0]; }
 };

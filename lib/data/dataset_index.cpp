@@ -45,6 +45,17 @@ CommonGrid grid_from_json(const Json& json) {
     return grid;
 }
 
+Json views_to_json(const ViewSet& views) {
+    return {{"names", views.names}, {"size", views.size}, {"unit", views.unit}};
+}
+
+ViewSet views_from_json(const Json& json) {
+    ViewSet views{json.at("names"), json.at("size"), json.at("unit")};
+    if (views.empty()) throw DataError("views has no names");
+    check_views(views);
+    return views;
+}
+
 void check_index(const DatasetIndex& index) {
     std::set<std::string> shards, ids;
     for (const auto& shard : index.shards) {
@@ -74,6 +85,7 @@ DatasetIndex from_json(const Json& json) {
     index.channels = json.at("channels");
     index.scheme = scheme_from_json(json.at("label_scheme"));
     if (json.contains("common_grid")) index.common_grid = grid_from_json(json.at("common_grid"));
+    if (json.contains("views")) index.views = views_from_json(json.at("views"));
     for (const auto& shard : json.at("shards")) {
         index.shards.push_back({shard.at("file"), shard.at("bytes"), shard.at("xxh3")});
     }
@@ -129,6 +141,7 @@ void write_dataset_index(const std::filesystem::path& folder, const DatasetIndex
                  {"shards", shards},
                  {"provenance", index.provenance}};
     if (!index.common_grid.reference.empty()) json["common_grid"] = grid_to_json(index.common_grid);
+    if (!index.views.empty()) json["views"] = views_to_json(index.views);
     write_text_file(folder / format::kDatasetFile, json.dump(1) + "\n");
 }
 

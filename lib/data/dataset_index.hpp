@@ -24,6 +24,7 @@ struct DatasetIndex {
     std::vector<std::string> channels;
     LabelScheme scheme;
     CommonGrid common_grid;
+    ViewSet views;  // of every case
     std::vector<Case> cases;    // by id
     std::vector<Shard> shards;  // by file
     std::map<std::string, std::string> provenance;  // layout, codec, split seed, version, ...

@@ -56,6 +56,17 @@ int64_t common_channels(const ShardReader& reader, const std::vector<size_t>& ca
     return first.channels();
 }
 
+/// V, h, w.
+core::Index3 view_shape(const ViewSet& views) {
+    return {static_cast<int64_t>(views.names.size()), views.size[0], views.size[1]};
+}
+
+std::vector<ops::View> kinds_of(const ViewSet& views) {
+    std::vector<ops::View> kinds;
+    for (const auto& name : views.names) kinds.push_back(ops::view_of(name));
+    return kinds;
+}
+
 }  // namespace
 
 struct Loader::State {
@@ -70,16 +81,23 @@ struct Loader::State {
           augmentation(settings.augmentation()),
           intensity(settings.intensity),
           dtype(image_type),
+          view_kinds(kinds_of(data.views())),
           channels(common_channels(data, settings.first_cases(data.split("train")))),
           sampler(settings.first_cases(data.split("train")), settings.sampler(global_micro_batch)),
           copy(device),
-          prefetcher(sampler, rank, world_size, {channels, read_size, settings.threads, settings.prefetch_bytes()},
-                     copy, [this](const Item& item, std::span<float> image, std::span<uint8_t> label) {
-                         read_item(item, image, label);
-                     }) {}
+          prefetcher(sampler, rank, world_size,
+                     {channels, read_size, view_shape(data.views()), settings.threads, settings.prefetch_bytes()}, copy,
+                     [this](const Item& item, const Prefetcher::Room& room) { read_item(item, room); }) {
+        if (spatial.any() && !view_kinds.empty()) {
+            throw core::ConfigError(
+                "data.spatial moves what volumes show, but this data set has radiographs of its cases, which would "
+                "show "
+                "them elsewhere; set the probabilities of data.spatial to 0");
+        }
+    }
 
     Crop crop_of(const Item& item) const;
-    void read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const;
+    void read_item(const Item& item, const Prefetcher::Room& room) const;
     Batch next_batch();
 
     const ShardReader& reader;
@@ -90,6 +108,7 @@ struct Loader::State {
     Augmentation augmentation;
     IntensityOptions intensity;
     at::ScalarType dtype;
+    std::vector<ops::View> view_kinds;
     int64_t channels;
     EpochSampler sampler;
     DeviceCopy copy;
@@ -102,17 +121,18 @@ Crop Loader::State::crop_of(const Item& item) const {
                        reader.foreground(item.case_index), item.key);
 }
 
-void Loader::State::read_item(const Item& item, std::span<float> image, std::span<uint8_t> label) const {
+void Loader::State::read_item(const Item& item, const Prefetcher::Room& room) const {
     const CaseInfo& info = reader.cases()[item.case_index];
     const core::Activity activity(core::concat("reading a crop of ", info.id), core::Waits::for_data,
                                   /*recorded=*/false);
     core::fault_point("loader:item");
     const Crop crop = with_margin(crop_of(item), info.size(), crop_size, spatial.margins());
     try {
-        read_padded(image, channels, crop, read_size,
+        if (!room.views.empty()) reader.read_views(item.case_index, room.views);
+        read_padded(room.image, channels, crop, read_size,
                     [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out); });
-        if (!info.has_label) return std::fill(label.begin(), label.end(), uint8_t{0});
-        read_padded(label, 1, crop, read_size,
+        if (!info.has_label) return std::fill(room.label.begin(), room.label.end(), uint8_t{0});
+        read_padded(room.label, 1, crop, read_size,
                     [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out); });
     } catch (const core::DataError& error) {
         throw core::DataError(core::concat(error.what(), " (training crop of case ", info.id, ", start [",
@@ -135,6 +155,11 @@ Batch Loader::State::next_batch() {
     }
     counters.items += static_cast<int64_t>(cases.size());
     counters.batch_bytes += static_cast<int64_t>(read.image.nbytes() + read.label.nbytes());
+    if (read.views.defined()) {
+        counters.batch_bytes += static_cast<int64_t>(read.views.nbytes());
+        batch.views = read.views.to(dtype);
+        batch.view_kinds = view_kinds;
+    }
     batch.image = normalise(read.image.to(dtype), cases, method);
     batch.label = std::move(read.label);
     augment_intensity_before(batch, intensity);
@@ -181,6 +206,11 @@ Sample load_case(const ShardReader& reader, size_t case_index, Normalisation met
     if (info.has_label) {
         sample.label = at::empty(info.size(), at::kByte);
         reader.read_label(case_index, whole, {sample.label.mutable_data_ptr<uint8_t>(), voxels});
+    }
+    if (!info.views.empty()) {
+        sample.views = at::empty(view_shape(info.views), at::kFloat);
+        reader.read_views(case_index,
+                          {sample.views.mutable_data_ptr<float>(), static_cast<size_t>(info.views.pixels())});
     }
     return sample;
 }

@@ -22,13 +22,15 @@ namespace vox::data {
 class Loader {
 public:
     /// `global_micro_batch` from `resolve_global_micro_batch`, or from the checkpoint.  `dtype` is the image's (float32, or
-    /// float64 where training is fp64).  Throws DataError where the training split is empty or its cases differ in channels.
+    /// float64 where training is fp64).  Throws DataError where the training split is empty or its cases differ in channels,
+    /// ConfigError where options cannot go with what the data set holds.
     Loader(const ShardReader& reader, const Options& options, int64_t global_micro_batch, int rank, int world_size,
            at::Device device, at::ScalarType dtype);
     ~Loader();
 
     /// The micro-batches of one optimizer step: `accumulation` of them, fewer at the end of an epoch, the same number on
-    /// every rank.  A batch may be empty: image [0,C,D,H,W], label [0,D,H,W] (label 0 where a case has none).
+    /// every rank.  A batch may be empty: image [0,C,D,H,W], label [0,D,H,W] (label 0 where a case has none).  Views
+    /// come with their cases, whatever the crop shows of them; flips turn them too.
     /// Rethrows what a reading thread threw, once the order comes to that item: DataError names file, case and crop.
     std::vector<Batch> next(int64_t accumulation);
 
@@ -44,7 +46,7 @@ public:
 
     struct Counters {
         int64_t items = 0;  // crops returned by `next`
-        int64_t batch_bytes = 0;  // bytes of image and label returned by `next`, as read
+        int64_t batch_bytes = 0;  // bytes of image, label and views returned by `next`, as read
         int64_t prefetch_peak_bytes = 0;  // most bytes that lay ready or were being read at a time
     };
     Counters counters() const;

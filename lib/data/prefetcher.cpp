@@ -89,6 +89,8 @@ void Prefetcher::open_slot() {
     slot->items.assign(order_.begin() + own.begin, order_.begin() + own.begin + own.size);
     slot->image = copy_.host_tensor({own.size, options_.channels, size[0], size[1], size[2]}, at::kFloat);
     slot->label = copy_.host_tensor({own.size, size[0], size[1], size[2]}, at::kByte);
+    const auto& views = options_.views;
+    if (has_views()) slot->views = copy_.host_tensor({own.size, views[0], views[1], views[2]}, at::kFloat);
     slot->jobs = std::max<size_t>(slot->items.size(), 1);
     slot->bytes = slot_bytes(own.size);
     bytes_ += slot->bytes;
@@ -102,8 +104,14 @@ void Prefetcher::read(const Job& job) const {
     if (slot.items.empty()) return;
     const auto image_voxels = static_cast<size_t>(slot.image.stride(0));
     const auto label_voxels = static_cast<size_t>(slot.label.stride(0));
-    read_item_(slot.items[job.index], {slot.image.mutable_data_ptr<float>() + job.index * image_voxels, image_voxels},
-               {slot.label.mutable_data_ptr<uint8_t>() + job.index * label_voxels, label_voxels});
+    Room room{{slot.image.mutable_data_ptr<float>() + job.index * image_voxels, image_voxels},
+              {slot.label.mutable_data_ptr<uint8_t>() + job.index * label_voxels, label_voxels},
+              {}};
+    if (has_views()) {
+        const auto pixels = static_cast<size_t>(slot.views.stride(0));
+        room.views = {slot.views.mutable_data_ptr<float>() + job.index * pixels, pixels};
+    }
+    read_item_(slot.items[job.index], room);
 }
 
 void Prefetcher::finish(const Job& job, const std::exception_ptr& error) {
@@ -115,7 +123,9 @@ void Prefetcher::finish(const Job& job, const std::exception_ptr& error) {
     }
     if (slot.jobs_done + 1 == slot.jobs && !slot.error) {
         try {
-            slot.pending = copy_.start({std::move(slot.image), std::move(slot.label)});
+            std::vector<at::Tensor> host{std::move(slot.image), std::move(slot.label)};
+            if (has_views()) host.push_back(std::move(slot.views));
+            slot.pending = copy_.start(std::move(host));
         } catch (...) {
             slot.error = std::current_exception();
         }
@@ -139,7 +149,8 @@ Prefetcher::Result Prefetcher::take() {
     lock.unlock();
     job_or_stop_.notify_all();
     copy_.finish(slot->pending);
-    return {std::move(slot->items), slot->pending.tensors[0], slot->pending.tensors[1]};
+    const auto& tensors = slot->pending.tensors;
+    return {std::move(slot->items), tensors[0], tensors[1], has_views() ? tensors[2] : at::Tensor()};
 }
 
 Position Prefetcher::position() const {
@@ -173,8 +184,9 @@ size_t Prefetcher::peak_bytes() const {
 size_t Prefetcher::slot_bytes(int64_t items) const {
     const auto& size = options_.crop_size;
     const int64_t voxels = size[0] * size[1] * size[2];
-    return static_cast<size_t>(items * voxels) *
-           (static_cast<size_t>(options_.channels) * sizeof(float) + sizeof(uint8_t));
+    const int64_t pixels = options_.views[0] * options_.views[1] * options_.views[2];
+    const auto bytes = static_cast<int64_t>(sizeof(float));
+    return static_cast<size_t>(items * (voxels * (options_.channels * bytes + 1) + pixels * bytes));
 }
 
 }  // namespace vox::data

@@ -23,6 +23,7 @@ namespace vox::data {
 struct PrefetchOptions {
     int64_t channels = 1;
     core::Index3 crop_size{};  // D, H, W
+    core::Index3 views{};      // V, h, w; 0: none
     int64_t threads = 1;
     size_t budget_bytes = 0;  // for crops that are ready or being read; one micro-batch may always be
 };
@@ -31,8 +32,14 @@ struct PrefetchOptions {
 /// takes; the sampler and the copy must outlive it.
 class Prefetcher {
 public:
-    /// Reads one item: image [C,d,h,w], label [d,h,w].  Called from several threads at once.
-    using ReadItem = std::function<void(const Item&, std::span<float> image, std::span<uint8_t> label)>;
+    /// Where one item goes: image [C,d,h,w], label [d,h,w], views [V,h,w] (empty where there are none).
+    struct Room {
+        std::span<float> image;
+        std::span<uint8_t> label;
+        std::span<float> views;
+    };
+    /// Reads one item.  Called from several threads at once.
+    using ReadItem = std::function<void(const Item&, const Room&)>;
 
     Prefetcher(const EpochSampler& sampler, int rank, int world_size, const PrefetchOptions& options,
                const DeviceCopy& copy, ReadItem read_item);
@@ -43,6 +50,7 @@ public:
         std::vector<Item> items;
         at::Tensor image;  // [B,C,d,h,w] float32 on the device
         at::Tensor label;  // [B,d,h,w] uint8
+        at::Tensor views;  // [B,V,h,w] float32; undefined where there are none
     };
     /// The next micro-batch.  Waits for it; throws what reading one of its items threw, and again until `seek`.
     Result take();
@@ -58,7 +66,7 @@ public:
 private:
     struct Slot {  // one micro-batch
         std::vector<Item> items;
-        at::Tensor image, label;  // on the host
+        at::Tensor image, label, views;  // on the host
         DeviceCopy::Pending pending;
         size_t jobs = 0, jobs_given = 0, jobs_done = 0;  // one an item; an empty slice has one, its copy
         size_t bytes = 0;
@@ -76,6 +84,7 @@ private:
     void open_slot();
     void read(const Job& job) const;
     void finish(const Job& job, const std::exception_ptr& error);
+    bool has_views() const { return options_.views[0] > 0; }
     size_t slot_bytes(int64_t items) const;
 
     const EpochSampler& sampler_;

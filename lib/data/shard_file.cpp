@@ -157,6 +157,7 @@ StoredCase ShardFile::read_case(const std::string& id) const {
                                  core::join(found.image.shape, "x")));
         }
     }
+    if (hdf5::has_link(group, format::kViews, where)) read_views(group, concat(where, ": views"), found);
     read_case_attributes(group, image, label, where, found.info, found.stored_labels);
     const StrictReader reader(group, where);
     found.fingerprint = reader.text("fingerprint");
@@ -184,6 +185,23 @@ StoredCase ShardFile::read_case(const std::string& id) const {
         from += counts[i++];
     }
     return found;
+}
+
+void ShardFile::read_views(hdf5::Id group, const std::string& where, StoredCase& found) const {
+    const Handle dataset = hdf5::open_dataset(group, format::kViews, where);
+    found.views = read_array(group, dataset, format::kViews, 3, where);
+    if (found.views->type != VoxelType::float32) refuse(where, "they are not float32");
+    const StrictReader reader(dataset, where);
+    ViewSet& views = found.info.views;
+    views = {reader.texts("view_names"), {found.views->shape[2], found.views->shape[3]}, reader.text("view_unit")};
+    if (static_cast<int64_t>(views.names.size()) != found.views->shape[1] || views.empty()) {
+        reader.fail(concat("there are ", found.views->shape[1], " views and ", views.names.size(), " names"));
+    }
+    try {
+        check_views(views);
+    } catch (const DataError& error) {
+        reader.fail(error.what());
+    }
 }
 
 ChunkedArray ShardFile::read_array(hdf5::Id group, hdf5::Id dataset, const std::string& name, size_t rank,

@@ -18,7 +18,7 @@ namespace vox::data {
 struct StoredCase {
     CaseInfo info;  // split is left empty: dataset.json knows it
     ChunkedArray image;
-    std::optional<ChunkedArray> label;
+    std::optional<ChunkedArray> label, views;
     std::vector<ForegroundPositions> foreground;
     std::map<int, double> stored_labels;  // label value -> voxel value of the source file
     std::string fingerprint, label_scheme;
@@ -37,6 +37,7 @@ public:
 private:
     ChunkedArray read_array(hdf5::Id group, hdf5::Id dataset, const std::string& name, size_t rank,
                             const std::string& where) const;
+    void read_views(hdf5::Id group, const std::string& where, StoredCase& found) const;
     void read_places(hdf5::Id group, hdf5::Id dataset, const std::string& name, ChunkedArray& array,
                      const std::string& where) const;
 

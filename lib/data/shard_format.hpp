@@ -18,6 +18,7 @@ inline constexpr std::string_view kShardExtension = ".h5";
 inline constexpr const char* kCases = "/cases";
 inline constexpr const char* kImage = "image";
 inline constexpr const char* kLabel = "label";
+inline constexpr const char* kViews = "views";
 inline constexpr const char* kForeground = "foreground_positions";
 inline constexpr const char* kChecksumSuffix = "_chunk_xxh3";  // image_chunk_xxh3, label_chunk_xxh3
 inline constexpr const char* kTableSuffix = "_chunk_table";    // image_chunk_table, label_chunk_table
@@ -30,12 +31,15 @@ inline constexpr int kFilterZstd = 32015;
 
 /// Longest edge of a chunk in voxels: a chunk is [1,e,e,e] with e <= this, equal parts of the axis (measured: README.md).
 inline constexpr int64_t kChunkEdge = 32;
+/// The same of views, which are read whole.
+inline constexpr int64_t kViewChunkEdge = 256;
 /// Foreground positions kept of one label value.
 inline constexpr size_t kMaxForegroundPositions = 4096;
 
 // What a reader accepts.  Larger is refused before memory is taken.
 inline constexpr int64_t kMaxAxis = 1 << 15;
 inline constexpr int64_t kMaxChannels = 512;
+inline constexpr int64_t kMaxViews = 16;
 inline constexpr int64_t kMaxVoxels = int64_t{1} << 32;  // of one channel: flat positions are 32 bits
 inline constexpr size_t kMaxImageBytes = size_t{1} << 38;
 inline constexpr size_t kMaxChunkBytes = size_t{8} << 20;

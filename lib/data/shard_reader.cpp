@@ -23,7 +23,7 @@ using core::DataError;
 struct ReadableCase {
     const ReadOnlyFile* file = nullptr;
     ChunkedArray image;
-    std::optional<ChunkedArray> label;
+    std::optional<ChunkedArray> label, views;
     std::vector<ForegroundPositions> foreground;
     std::map<int, double> stored_labels;
 };
@@ -132,16 +132,21 @@ void ShardReader::State::add_case(const DatasetIndex::Case& listed, StoredCase s
                 concat(stored.image.where, ": label value ", value, " is not in the scheme '", index.scheme.name, "'"));
         }
     }
+    if (info.views != index.views) {
+        throw DataError(concat(stored.image.where, ": its views are ", describe(info.views), ", dataset.json says ",
+                               describe(index.views)));
+    }
     info.split = listed.split;
     stored.image.first_key = next_key;
     next_key += stored.image.places.size();
-    if (stored.label) {
-        stored.label->first_key = next_key;
-        next_key += stored.label->places.size();
+    for (auto* array : {&stored.label, &stored.views}) {
+        if (!*array) continue;
+        (*array)->first_key = next_key;
+        next_key += (*array)->places.size();
     }
     cases.push_back(std::move(info));
-    readable.push_back({&file, std::move(stored.image), std::move(stored.label), std::move(stored.foreground),
-                        std::move(stored.stored_labels)});
+    readable.push_back({&file, std::move(stored.image), std::move(stored.label), std::move(stored.views),
+                        std::move(stored.foreground), std::move(stored.stored_labels)});
 }
 
 ShardReader::ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes)
@@ -155,6 +160,7 @@ const std::vector<CaseInfo>& ShardReader::cases() const { return state_->cases; 
 const LabelScheme& ShardReader::scheme() const { return state_->index.scheme; }
 const std::vector<std::string>& ShardReader::channel_names() const { return state_->index.channels; }
 const CommonGrid& ShardReader::common_grid() const { return state_->index.common_grid; }
+const ViewSet& ShardReader::views() const { return state_->index.views; }
 const std::string& ShardReader::digest() const { return state_->digest; }
 
 std::vector<size_t> ShardReader::split(const std::string& name) const {
@@ -197,6 +203,18 @@ void ShardReader::read_label(size_t case_index, const core::Box& box, std::span<
     });
 }
 
+void ShardReader::read_views(size_t case_index, std::span<float> out) const {
+    const ReadableCase& from = state_->at(case_index);
+    const ViewSet& views = state_->index.views;
+    core::check(!views.empty() && out.size() == static_cast<size_t>(views.pixels()),
+                "the output does not have the views' size");
+    const core::Box whole{{0, 0, 0}, {static_cast<int64_t>(views.names.size()), views.size[0], views.size[1]}};
+    for_each_row(state_->chunks, *from.file, *from.views, 0, whole, [&](const std::byte* row, size_t at, size_t count) {
+        if (!row) return void(std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), count, 0.0F));
+        std::memcpy(out.data() + at, row, count * sizeof(float));
+    });
+}
+
 const std::vector<ForegroundPositions>& ShardReader::foreground(size_t case_index) const {
     return state_->at(case_index).foreground;
 }
@@ -212,7 +230,8 @@ std::vector<std::string> ShardReader::verify() const {
     ChunkReader fresh(0);  // what lies in the cache says nothing about the disk
     for (size_t i = 0; i < state_->readable.size(); ++i) {
         const ReadableCase& one = state_->readable[i];
-        for (const ChunkedArray* array : {&one.image, one.label ? &*one.label : nullptr}) {
+        for (const ChunkedArray* array :
+             {&one.image, one.label ? &*one.label : nullptr, one.views ? &*one.views : nullptr}) {
             for (size_t chunk = 0; array && chunk < array->places.size(); ++chunk) {
                 try {
                     fresh.read(*one.file, *array, chunk);

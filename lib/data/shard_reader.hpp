@@ -36,6 +36,8 @@ public:
     const std::vector<std::string>& channel_names() const;
     /// How the files came to one grid.  `infer` gives new files to `build_resampled_case` with it.
     const CommonGrid& common_grid() const;
+    /// What views every case has; empty: none.
+    const ViewSet& views() const;
     /// Indices into `cases()` of "train", "val" or "test", in the order of dataset.json.
     std::vector<size_t> split(const std::string& name) const;
     /// XXH3-64 of dataset.json's content, in hex: what a checkpoint remembers of its data.
@@ -46,6 +48,8 @@ public:
     void read_image(size_t case_index, const core::Box& box, std::span<float> out) const;
     /// out [d,h,w].
     void read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out) const;
+    /// out [V,h,w] of `views()`.  A case always has them all.
+    void read_views(size_t case_index, std::span<float> out) const;
     const std::vector<ForegroundPositions>& foreground(size_t case_index) const;  // one entry a label value, 0 has none
 
     struct Counters {

@@ -82,6 +82,13 @@ void check_limits(const CaseData& data) {
                                "] is outside the limits of the shard format"));
     }
     const auto voxels = static_cast<size_t>(shape[1] * shape[2] * shape[3]);
+    try {
+        check_views(data.info.views);
+    } catch (const DataError& error) {
+        throw DataError(concat("case ", data.info.id, ": ", error.what()));
+    }
+    core::check(data.views.size() == static_cast<size_t>(data.info.views.pixels()),
+                "the case's views do not fit their size");
     core::check(data.image.size() == voxels * static_cast<size_t>(shape[0]) * voxel_bytes(data.info.type) &&
                     data.label.size() == (data.info.has_label ? voxels : 0),
                 "the case's voxels do not fit its shape");
@@ -128,13 +135,14 @@ void ShardWriter::add(const CaseData& data) {
         Handle group(H5Gcreate2(cases_, info.id.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), &H5Gclose);
         if (!group.valid()) throw WriteError("HDF5 cannot make the case's group (is the id there twice?)");
         const Handle image =
-            write_array(group, format::kImage, info.type, {info.shape.begin(), info.shape.end()}, data.image);
+            write_array(group, format::kImage, info.type, {info.shape.begin(), info.shape.end()}, data.image, edge_);
         Handle label;
         if (info.has_label) {
             label = write_array(group, format::kLabel, VoxelType::uint8, {info.shape.begin() + 1, info.shape.end()},
-                                std::as_bytes(std::span(data.label)));
+                                std::as_bytes(std::span(data.label)), edge_);
             write_foreground(group, data);
         }
+        if (!info.views.empty()) write_views(group, data);
         write_case_attributes(group, image, label, info, data.stored_labels);
         hdf5::put(group, "fingerprint", data.fingerprint);
         hdf5::put(group, "label_scheme", label_scheme_);
@@ -145,10 +153,10 @@ void ShardWriter::add(const CaseData& data) {
 }
 
 Handle ShardWriter::write_array(hdf5::Id group, const std::string& name, VoxelType type,
-                                const std::vector<int64_t>& dims, std::span<const std::byte> voxels) {
+                                const std::vector<int64_t>& dims, std::span<const std::byte> voxels, int64_t edge) {
     Shape4 shape{1, 1, 1, 1};  // a label is one channel without a channel axis
     std::copy(dims.rbegin(), dims.rend(), shape.rbegin());
-    const Shape4 chunk = chunk_shape(shape, edge_), grid = chunk_grid(shape, chunk);
+    const Shape4 chunk = chunk_shape(shape, edge), grid = chunk_grid(shape, chunk);
     const size_t voxel_size = voxel_bytes(type);
     const ChunkFilters filters{codec_, codec_ != Codec::none && voxel_size > 1, voxel_size};
     const std::vector<hsize_t> extent(dims.begin(), dims.end());
@@ -213,6 +221,15 @@ void ShardWriter::write_foreground(hdf5::Id group, const CaseData& data) {
     hdf5::put_dataset(group, format::kForeground, flat, {flat.size()});
     hdf5::put(group, "foreground_counts", counts, {counts.size()});
     hdf5::put(group, "foreground_xxh3", hex(xxh3_64(std::as_bytes(std::span(flat)))));
+}
+
+void ShardWriter::write_views(hdf5::Id group, const CaseData& data) {
+    const ViewSet& views = data.info.views;
+    const Handle dataset = write_array(group, format::kViews, VoxelType::float32,
+                                       {static_cast<int64_t>(views.names.size()), views.size[0], views.size[1]},
+                                       std::as_bytes(std::span(data.views)), format::kViewChunkEdge);
+    hdf5::put(dataset, "view_names", views.names);
+    hdf5::put(dataset, "view_unit", views.unit);
 }
 
 void ShardWriter::finish() {

@@ -32,7 +32,8 @@ public:
 
 private:
     hdf5::Handle write_array(hdf5::Id group, const std::string& name, VoxelType type, const std::vector<int64_t>& dims,
-                             std::span<const std::byte> voxels);
+                             std::span<const std::byte> voxels, int64_t edge);
+    void write_views(hdf5::Id group, const CaseData& data);
     void write_foreground(hdf5::Id group, const CaseData& data);
 
     std::filesystem::path file_, partial_;

@@ -99,6 +99,17 @@ void flip_item(const at::Tensor& tensor, int64_t first_axis, const std::array<bo
     if (!axes.empty()) tensor.copy_(at::flip(tensor, axes));
 }
 
+/// A radiograph of what was flipped: rows run along D, columns of ap along W and of lateral along H.  `views` [V,h,w].
+void flip_views(const at::Tensor& views, const std::vector<ops::View>& kinds, const std::array<bool, 3>& flip) {
+    for (size_t v = 0; v < kinds.size(); ++v) {
+        std::vector<int64_t> axes;
+        if (flip[0]) axes.push_back(0);
+        if (flip[kinds[v] == ops::View::ap ? 2 : 1]) axes.push_back(1);
+        const auto view = views.select(0, static_cast<int64_t>(v));
+        if (!axes.empty()) view.copy_(at::flip(view, axes));
+    }
+}
+
 int64_t items_with_keys(const Batch& batch) {
     core::check(batch.size() == static_cast<int64_t>(batch.keys.size()), "augment: a batch needs one key an item");
     return batch.size();
@@ -145,6 +156,7 @@ void flip(Batch& batch, const Augmentation& augmentation) {
         const AugmentationDraw draw = draw_augmentation(augmentation, batch.keys[static_cast<size_t>(item)]);
         flip_item(batch.image.select(0, item), 1, draw.flip);
         if (batch.label.defined()) flip_item(batch.label.select(0, item), 0, draw.flip);
+        if (batch.views.defined()) flip_views(batch.views.select(0, item), batch.view_kinds, draw.flip);
     }
 }
 

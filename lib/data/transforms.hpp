@@ -50,7 +50,7 @@ struct AugmentationDraw {
 };
 AugmentationDraw draw_augmentation(const Augmentation& augmentation, const ops::RandomKey& key);
 
-/// Flips image and label in place, item by item as `draw_augmentation(batch.keys[b])` says.  The loader calls it.
+/// Flips image, label and views (as the flipped volume's parallel projections) in place, item by item as `draw_augmentation(batch.keys[b])` says.  The loader calls it.
 void flip(Batch& batch, const Augmentation& augmentation);
 
 /// Scales and shifts the image in place, the same way.  `augment_intensity_after` calls it.

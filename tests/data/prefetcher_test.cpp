@@ -13,14 +13,16 @@ namespace {
 
 constexpr int64_t channels = 2;
 const core::Index3 crop_size{2, 3, 4};
-constexpr size_t item_bytes = 24 * (channels * 4 + 1);
+const core::Index3 views{2, 5, 3};
+constexpr size_t item_bytes = 24 * (channels * 4 + 1) + 30 * 4;
 
 /// Writes what identifies the item into every voxel; odd positions take longer, so that threads overtake each other.
-void mark(const Item& item, std::span<float> image, std::span<uint8_t> label) {
+void mark(const Item& item, const Prefetcher::Room& room) {
     if (item.key.position % 2 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const auto value = static_cast<float>(item.key.epoch * 1000 + item.key.position);
-    std::fill(image.begin(), image.end(), value);
-    std::fill(label.begin(), label.end(), static_cast<uint8_t>(item.case_index));
+    std::fill(room.image.begin(), room.image.end(), value);
+    std::fill(room.label.begin(), room.label.end(), static_cast<uint8_t>(item.case_index));
+    std::fill(room.views.begin(), room.views.end(), -value);
 }
 
 struct Bench {
@@ -28,7 +30,7 @@ struct Bench {
     DeviceCopy copy{at::kCPU};
     Prefetcher prefetcher;
     Bench(int rank, int world_size, int64_t threads, size_t budget = 1 << 20, Prefetcher::ReadItem read = mark)
-        : prefetcher(sampler, rank, world_size, {channels, crop_size, threads, budget}, copy, std::move(read)) {}
+        : prefetcher(sampler, rank, world_size, {channels, crop_size, views, threads, budget}, copy, std::move(read)) {}
 };
 
 /// The items of `n` micro-batches, after a check that each tensor holds what was read for its item.
@@ -39,12 +41,15 @@ std::vector<Item> take(Prefetcher& prefetcher, int n) {
         const auto size = static_cast<int64_t>(result.items.size());
         EXPECT_EQ(result.image.sizes(), (std::vector<int64_t>{size, channels, 2, 3, 4}));
         EXPECT_EQ(result.label.sizes(), (std::vector<int64_t>{size, 2, 3, 4}));
+        EXPECT_EQ(result.views.sizes(), (std::vector<int64_t>{size, 2, 5, 3}));
         for (int64_t b = 0; b < size; ++b) {
             const Item& item = result.items[static_cast<size_t>(b)];
             const auto* image = result.image.const_data_ptr<float>() + b * channels * 24;
             for (int64_t v = 0; v < channels * 24; ++v) EXPECT_EQ(image[v], item.key.epoch * 1000 + item.key.position);
             const auto* label = result.label.const_data_ptr<uint8_t>() + b * 24;
             for (int64_t v = 0; v < 24; ++v) EXPECT_EQ(label[v], item.case_index);
+            const auto* view = result.views.const_data_ptr<float>() + b * 30;
+            for (int64_t v = 0; v < 30; ++v) EXPECT_EQ(view[v], -image[0]);
             items.push_back(item);
         }
     }
@@ -85,8 +90,8 @@ TEST(Prefetcher, RanksTogetherGiveTheGlobalOrder) {
 TEST(Prefetcher, ReadsAheadButNeverBeyondItsBudget) {
     std::atomic<int> reads = 0;
     const size_t budget = 2 * 4 * item_bytes + item_bytes;  // two whole micro-batches, not three
-    Bench bench(0, 1, 3, budget, [&](const Item& item, std::span<float> image, std::span<uint8_t> label) {
-        mark(item, image, label);
+    Bench bench(0, 1, 3, budget, [&](const Item& item, const Prefetcher::Room& room) {
+        mark(item, room);
         ++reads;
     });
     // Without a taker it stops at two micro-batches (the bound of the wait is only for a hang).
@@ -104,8 +109,8 @@ TEST(Prefetcher, OneMicroBatchGoesThroughABudgetThatIsTooSmall) {
 
 TEST(Prefetcher, AnErrorComesAtItsPlaceAndSeekGoesOn) {
     std::atomic<bool> broken = true;
-    Bench bench(0, 1, 3, 1 << 20, [&](const Item& item, std::span<float> image, std::span<uint8_t> label) {
-        mark(item, image, label);
+    Bench bench(0, 1, 3, 1 << 20, [&](const Item& item, const Prefetcher::Room& room) {
+        mark(item, room);
         // Two of one micro-batch fail: the first of them is the one to be told.
         if (broken && item.key.epoch == 0 && (item.key.position == 5 || item.key.position == 6)) {
             throw core::DataError("item " + std::to_string(item.key.position));

@@ -93,6 +93,16 @@ inline CaseData make_case(const std::string& id, VoxelType type, unsigned seed, 
     return data;
 }
 
+/// Two views of known numbers, another for every case.
+inline void add_views(CaseData& data, unsigned seed, std::array<int64_t, 2> size = {300, 40}) {
+    data.info.views = {{"ap", "lateral"}, size, "attenuation"};
+    std::mt19937 random(seed);
+    data.views.resize(static_cast<size_t>(data.info.views.pixels()));
+    for (auto& pixel : data.views) pixel = static_cast<float>(random() % 100'000) * 1e-4F;
+    std::fill(data.views.begin(), data.views.begin() + 256 * size[1],
+              0.0F);  // a chunk that is absent from the second view's
+}
+
 /// All cases in one shard, all in the split "train".
 inline void make_dataset(const std::filesystem::path& folder, const std::vector<CaseData>& cases,
                          Codec codec = Codec::zstd, int64_t edge = 16) {
@@ -100,6 +110,7 @@ inline void make_dataset(const std::filesystem::path& folder, const std::vector<
     DatasetIndex index;
     index.scheme = label_scheme("brats2020");
     for (const auto& source : cases.front().info.sources) index.channels.push_back(source.channel);
+    index.views = cases.front().info.views;
     ShardWriter writer(folder / "shard_00000.h5", codec, index.scheme.name, edge);
     for (const auto& one : cases) {
         writer.add(one);

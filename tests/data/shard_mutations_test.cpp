@@ -42,7 +42,7 @@ std::vector<size_t> structure_bytes(const fs::path& shard, size_t size) {
     const ShardFile file(shard);
     for (const auto& id : file.case_ids()) {
         const StoredCase stored = file.read_case(id);
-        for (const ChunkedArray* array : {&stored.image, &*stored.label}) {
+        for (const ChunkedArray* array : {&stored.image, &*stored.label, &*stored.views}) {
             for (const auto& place : array->places) {
                 std::fill_n(is_chunk.begin() + static_cast<std::ptrdiff_t>(place.offset), place.bytes, true);
             }
@@ -71,6 +71,7 @@ std::string facts(const CaseInfo& info) {
     out << core::join(info.foreground_box.start) << core::join(info.foreground_box.size);
     for (const auto& [value, voxels] : info.label_voxels) out << value << ':' << voxels;
     for (const auto& [name, text] : info.columns) out << name << ':' << text;
+    out << describe(info.views);
     return out.str();
 }
 
@@ -84,6 +85,9 @@ uint64_t digest_of(const ShardReader& reader) {
         std::vector<uint8_t> label(static_cast<size_t>(all.voxels()));
         reader.read_image(i, all, image);
         reader.read_label(i, all, label);
+        std::vector<float> views(static_cast<size_t>(reader.views().pixels()));
+        reader.read_views(i, views);
+        digest = digest * 31 + xxh3_64(std::as_bytes(std::span(views)));
         digest = digest * 31 + xxh3_64(std::as_bytes(std::span(image)));
         digest = digest * 31 + xxh3_64(std::as_bytes(std::span(label)));
         digest = digest * 31 + xxh3_64(facts(info));
@@ -140,8 +144,10 @@ std::string outcome_in_a_child(const fs::path& folder, uint64_t expected) {
 
 TEST(ShardMutations, AreReadAsTheyWereWrittenOrRefusedByName) {
     const TemporaryFolder folder;
-    make_dataset(folder.path(), {make_case("one", VoxelType::int16, 1, {20, 18, 22}),
-                                 make_case("two", VoxelType::int16, 2, {20, 18, 22})});
+    std::vector<CaseData> cases{make_case("one", VoxelType::int16, 1, {20, 18, 22}),
+                                make_case("two", VoxelType::int16, 2, {20, 18, 22})};
+    for (auto& one : cases) add_views(one, 7, {300, 3});
+    make_dataset(folder.path(), cases);
     const auto shard = folder / shard_name;
     const std::string whole = read_bytes(shard);
     const uint64_t expected = digest_of(ShardReader(folder.path()));

@@ -20,6 +20,13 @@ def compare(folder):
                 expected = np.fromfile(os.path.join(folder, f"{case['id']}.{name}.raw"), group[name].dtype)
                 assert np.array_equal(group[name][...].ravel(), expected), (case["id"], name)
                 checked += 1
+            if "views" in index:
+                views = group["views"]
+                expected = np.fromfile(os.path.join(folder, f"{case['id']}.views.raw"), "<f4")
+                assert views.dtype == "<f4" and np.array_equal(views[...].ravel(), expected), case["id"]
+                assert list(views.shape[1:]) == index["views"]["size"], views.shape
+                assert [name.decode() for name in views.attrs["view_names"]] == index["views"]["names"]
+                assert np.atleast_1d(views.attrs["view_unit"])[0].decode() == index["views"]["unit"] == "attenuation"
             values = group["image"][...].astype(np.float32)
             for c, row in enumerate(group["image"].attrs["statistics"]):
                 voxels = values[c][values[c] != 0].astype(np.float64)
@@ -57,6 +64,26 @@ def damage(file, kind):
         elif kind == "source_type":
             attributes = group["image"].attrs
             attributes.modify("source_type", np.array([b"int16", b"int17"], attributes["source_type"].dtype))
+        elif kind == "views_type":
+            shape = group["views"].shape
+            del group["views"]
+            group.create_dataset("views", shape, "<i4", chunks=shape)
+            for name in ("views_chunk_xxh3", "views_chunk_table"):
+                del group[name]
+                group.create_dataset(name, data=np.zeros((1, 3) if name.endswith("table") else (1,), "<u8"))
+        elif kind == "views_count":
+            names = group["views"].attrs["view_names"]
+            del group["views"].attrs["view_names"]
+            group["views"].attrs.create("view_names", names[:1], dtype=h5py.string_dtype("utf-8", names.dtype.itemsize))
+        elif kind in ("views_unit", "views_names"):
+            attributes = group["views"].attrs
+            if kind == "views_unit":
+                old = attributes["view_unit"]
+                attributes.modify("view_unit", np.full(np.shape(old), b"hu", np.asarray(old).dtype))
+            else:
+                attributes.modify("view_names", np.array([b"ap", b"ap"], attributes["view_names"].dtype))
+        elif kind == "views_gone":
+            del group["views"]
         elif kind == "missing_attribute":
             del group.attrs["affine"]
         elif kind == "huge":

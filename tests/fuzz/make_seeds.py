@@ -80,6 +80,8 @@ def dataset_index_seeds():
              "shards": [{"file": "shard_00000.h5", "bytes": 1000, "xxh3": "0123456789abcdef"}],
              "provenance": {"codec": "zstd"}, "common_grid": {"reference": "t2", "spacing_mm": [0, 0.5, 0.5]}}
     yield json.dumps(index, indent=1).encode()
+    index["views"] = {"names": ["ap", "lateral"], "size": [512, 512], "unit": "attenuation"}
+    yield json.dumps(index).encode()
     yield json.dumps({"format": "voxrank-dataset", "version": 2}).encode()
 
 
