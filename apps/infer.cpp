@@ -51,7 +51,7 @@ struct Folders {
 void segment(comm::World& world, const tasks::TrainedRun& trained, const Folders& folders, at::Device device) {
     std::unique_ptr<tasks::SegmentationPredictor> predictor;
     world.together("loading the model", [&] { predictor = tasks::make_segmentation_predictor(trained, device); });
-    const app::Segmenter segmenter{*predictor, trained.config.data.normalisation};
+    const app::Segmenter segmenter{*predictor, trained.config.data.intensities()};
     const size_t cases = data::is_shard_folder(folders.input)
                              ? app::segment_shards(world, folders.input, folders.output, segmenter)
                              : app::segment_folder(world, folders.input, folders.output, segmenter);

@@ -44,7 +44,7 @@ size_t generate_folder(comm::World& world, const fs::path& input, const fs::path
     world.on_root("making the output folder", [&] { make_output(input, output); });
     say_windows(predictor.facts());
     make_each(world, ids, kWords, [&](size_t i) {
-        const auto one = read_file_case(cases[i], facts.common_grid, "percentile");
+        const auto one = read_file_case(cases[i], facts.common_grid, data::Normalisation::percentile);
         generate_case(output, one->sample, predictor);
     });
     return cases.size();

@@ -10,7 +10,6 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/durable_file.hpp"
-#include "data/transforms.hpp"
 
 namespace vox::app {
 namespace {
@@ -71,14 +70,14 @@ data::CaseFiles choose_channels(const data::CaseFiles& files, const std::vector<
 }
 
 std::unique_ptr<FileCase> read_file_case(const data::CaseFiles& files, const data::CommonGrid& grid,
-                                         const std::string& method) {
+                                         const data::Intensities& intensities) {
     auto one = std::make_unique<FileCase>();
     one->data = data::build_resampled_case(files.id, data::read_channels(files), nullptr, grid);
     const data::CaseInfo& info = one->data.info;
     auto values = data::image_values(one->data);
     const at::Tensor image = at::from_blob(values.data(), info.shape, at::kFloat);
     const std::array<const data::CaseInfo*, 1> infos{&info};
-    const auto normalised = data::normalise(image.unsqueeze(0), infos, data::normalisation(method)).squeeze(0);
+    const auto normalised = data::normalise(image.unsqueeze(0), infos, intensities).squeeze(0);
     one->sample = {&info, normalised.clone(), {}};
     return one;
 }

@@ -12,6 +12,7 @@
 #include "data/case_data.hpp"
 #include "data/layouts.hpp"
 #include "data/shard_reader.hpp"
+#include "data/transforms.hpp"
 
 namespace vox::app {
 
@@ -37,9 +38,9 @@ struct FileCase {
     data::CaseData data;
     data::Sample sample;  // its info is `data`'s: a FileCase is not copied
 };
-/// Any rank.  Normalised by `method`.  Throws DataError.
+/// Any rank.  Throws DataError.
 std::unique_ptr<FileCase> read_file_case(const data::CaseFiles& files, const data::CommonGrid& grid,
-                                         const std::string& method);
+                                         const data::Intensities& intensities);
 
 /// Throws DataError unless the shards hold the model's channels in the model's order.
 void check_channels(const data::ShardReader& reader, const std::filesystem::path& shards,

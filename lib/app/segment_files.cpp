@@ -5,7 +5,6 @@
 #include "core/text.hpp"
 #include "data/case_grid.hpp"
 #include "data/loader.hpp"
-#include "data/transforms.hpp"
 
 namespace vox::app {
 namespace {
@@ -44,7 +43,7 @@ size_t segment_folder(comm::World& world, const fs::path& input, const fs::path&
     world.on_root("making the output folder", [&] { make_output(input, output); });
     say_scheme(facts.scheme);
     make_each(world, ids, kWords, [&](size_t i) {
-        const auto one = read_file_case(cases[i], facts.common_grid, segmenter.normalisation);
+        const auto one = read_file_case(cases[i], facts.common_grid, segmenter.intensities);
         write_label_map(output / (ids[i] + ".nii.gz"), one->data.info,
                         segmenter.predictor.predict(one->sample).label_map);
     });
@@ -62,9 +61,8 @@ size_t segment_shards(comm::World& world, const fs::path& shards, const fs::path
     say_scheme(facts.scheme);
     std::vector<std::string> ids;
     for (const auto& info : reader->cases()) ids.push_back(info.id);
-    const auto method = data::normalisation(segmenter.normalisation);
     make_each(world, ids, kWords, [&](size_t i) {
-        const auto sample = data::load_case(*reader, i, method);
+        const auto sample = data::load_case(*reader, i, segmenter.intensities);
         write_label_map(output / (ids[i] + ".nii.gz"), *sample.info, segmenter.predictor.predict(sample).label_map);
     });
     return ids.size();

@@ -4,14 +4,15 @@
 #include <filesystem>
 
 #include "comm/world.hpp"
+#include "data/transforms.hpp"
 #include "tasks/segmentation_predictor.hpp"
 
 namespace vox::app {
 
-/// Weights, and the normalisation that they were trained with.
+/// Weights, and how they see intensities.
 struct Segmenter {
     tasks::SegmentationPredictor& predictor;
-    std::string normalisation;
+    data::Intensities intensities;
 };
 
 /// All ranks, each its share: every case that data::list_for_model finds in a folder of NIfTI files; <case>.nii.gz into `output`, with the

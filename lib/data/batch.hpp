@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/geometry.hpp"
 #include "data/case_info.hpp"
 #include "ops/projection.hpp"
 #include "ops/random_key.hpp"
@@ -20,6 +21,7 @@ struct Batch {
     std::vector<ops::View> view_kinds;  // V
     std::vector<ops::RandomKey> keys;  // one an item
     std::vector<std::string> case_ids;  // one an item
+    std::vector<core::Double3> spacing_mm;  // D,H,W of the voxels as read (before data.spatial moves them), one an item
     int64_t size() const { return image.defined() ? image.size(0) : 0; }
 };
 

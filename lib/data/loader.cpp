@@ -76,7 +76,8 @@ struct Loader::State {
           crop_size(settings.crop()),
           read_size(settings.read_size()),
           foreground_ratio(settings.foreground_ratio),
-          method(normalisation(settings.normalisation)),
+          intensities(settings.intensities()),
+          resize(settings.whole()),
           spatial(settings.spatial),
           augmentation(settings.augmentation()),
           intensity(settings.intensity),
@@ -96,14 +97,17 @@ struct Loader::State {
         }
     }
 
+    core::Index3 volume_of(const Item& item) const;
     Crop crop_of(const Item& item) const;
+    void read_whole(const Item& item, const Prefetcher::Room& room) const;
     void read_item(const Item& item, const Prefetcher::Room& room) const;
     Batch next_batch();
 
     const ShardReader& reader;
     core::Index3 crop_size, read_size;
     double foreground_ratio;
-    Normalisation method;
+    Intensities intensities;
+    Resize resize;
     SpatialOptions spatial;
     Augmentation augmentation;
     IntensityOptions intensity;
@@ -116,7 +120,26 @@ struct Loader::State {
     Prefetcher prefetcher;  // last: its threads use the rest
 };
 
+/// What crops are taken of: the case, or all of it as it was resized.
+core::Index3 Loader::State::volume_of(const Item& item) const {
+    return resize.any() ? resize.size : reader.cases()[item.case_index].size();
+}
+
+/// A thread holds one case as stored beside what it makes of it.
+void Loader::State::read_whole(const Item& item, const Prefetcher::Room& room) const {
+    const CaseInfo& info = reader.cases()[item.case_index];
+    const core::Box whole{{0, 0, 0}, info.size()};
+    std::vector<float> image(static_cast<size_t>(channels * whole.voxels()));
+    reader.read_image(item.case_index, whole, image);
+    resize_image(image, channels, info.size(), resize, room.image);
+    if (!info.has_label) return std::fill(room.label.begin(), room.label.end(), uint8_t{0});
+    std::vector<uint8_t> label(static_cast<size_t>(whole.voxels()));
+    reader.read_label(item.case_index, whole, label);
+    resize_label(label, info.size(), resize.size, room.label);
+}
+
 Crop Loader::State::crop_of(const Item& item) const {
+    if (resize.any()) return crop_at(resize.size, resize.size, {0, 0, 0});
     return choose_crop(reader.cases()[item.case_index].size(), crop_size, foreground_ratio,
                        reader.foreground(item.case_index), item.key);
 }
@@ -126,9 +149,10 @@ void Loader::State::read_item(const Item& item, const Prefetcher::Room& room) co
     const core::Activity activity(core::concat("reading a crop of ", info.id), core::Waits::for_data,
                                   /*recorded=*/false);
     core::fault_point("loader:item");
-    const Crop crop = with_margin(crop_of(item), info.size(), crop_size, spatial.margins());
+    const Crop crop = with_margin(crop_of(item), volume_of(item), crop_size, spatial.margins());
     try {
         if (!room.views.empty()) reader.read_views(item.case_index, room.views);
+        if (resize.any()) return read_whole(item, room);
         read_padded(room.image, channels, crop, read_size,
                     [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out); });
         if (!info.has_label) return std::fill(room.label.begin(), room.label.end(), uint8_t{0});
@@ -149,9 +173,12 @@ Batch Loader::State::next_batch() {
     std::vector<core::Box> inside;
     for (const Item& item : read.items) {
         cases.push_back(&reader.cases()[item.case_index]);
-        inside.push_back(inside_volume(crop_of(item), cases.back()->size(), crop_size, spatial.margins()));
+        inside.push_back(inside_volume(crop_of(item), volume_of(item), crop_size, spatial.margins()));
         batch.keys.push_back(item.key);
         batch.case_ids.push_back(cases.back()->id);
+        const CaseInfo& info = *cases.back();
+        batch.spacing_mm.push_back(resize.any() ? resized_spacing(info.spacing_mm, info.size(), resize.size)
+                                                : info.spacing_mm);
     }
     counters.items += static_cast<int64_t>(cases.size());
     counters.batch_bytes += static_cast<int64_t>(read.image.nbytes() + read.label.nbytes());
@@ -160,7 +187,7 @@ Batch Loader::State::next_batch() {
         batch.views = read.views.to(dtype);
         batch.view_kinds = view_kinds;
     }
-    batch.image = normalise(read.image.to(dtype), cases, method);
+    batch.image = normalise(read.image.to(dtype), cases, intensities);
     batch.label = std::move(read.label);
     augment_intensity_before(batch, intensity);
     if (spatial.any()) augment_spatial(batch, spatial, crop_size, inside);
@@ -194,15 +221,13 @@ Loader::Counters Loader::counters() const {
     return counters;
 }
 
-Sample load_case(const ShardReader& reader, size_t case_index, Normalisation method) {
+Sample load_case(const ShardReader& reader, size_t case_index, const Intensities& intensities, const Resize& resize) {
     const CaseInfo& info = reader.cases().at(case_index);
     const core::Box whole{{0, 0, 0}, info.size()};
     const auto voxels = static_cast<size_t>(whole.voxels());
     Sample sample{&info, at::empty(info.shape, at::kFloat), {}};
     reader.read_image(case_index, whole,
                       {sample.image.mutable_data_ptr<float>(), voxels * static_cast<size_t>(info.channels())});
-    const std::array<const CaseInfo*, 1> cases{&info};
-    sample.image = normalise(sample.image.unsqueeze(0), cases, method).squeeze(0);
     if (info.has_label) {
         sample.label = at::empty(info.size(), at::kByte);
         reader.read_label(case_index, whole, {sample.label.mutable_data_ptr<uint8_t>(), voxels});
@@ -212,6 +237,9 @@ Sample load_case(const ShardReader& reader, size_t case_index, Normalisation met
         reader.read_views(case_index,
                           {sample.views.mutable_data_ptr<float>(), static_cast<size_t>(info.views.pixels())});
     }
+    if (resize.any()) sample = resized(sample, resize);
+    const std::array<const CaseInfo*, 1> cases{&info};
+    sample.image = normalise(sample.image.unsqueeze(0), cases, intensities).squeeze(0);
     return sample;
 }
 

@@ -56,7 +56,9 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// One whole case for validation, on the host, normalised.  Any thread.  Throws DataError as the reader.
-Sample load_case(const ShardReader& reader, size_t case_index, Normalisation method);
+/// One whole case for validation, on the host, resized (unless `resize` is nothing), then normalised: what the loader makes of it
+/// before augmentation, where the same are given.  Any thread.  Throws DataError as the reader.
+Sample load_case(const ShardReader& reader, size_t case_index, const Intensities& intensities,
+                 const Resize& resize = {});
 
 }  // namespace vox::data

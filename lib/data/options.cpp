@@ -1,6 +1,7 @@
 #include "data/options.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -24,10 +25,32 @@ void check_batch(const Options& options, const config::Section& section) {
                     "batch_size and global_batch_size are both 0; give one of them");
 }
 
+bool three_sizes(const std::vector<int64_t>& size) {
+    return size.size() == 3 && std::all_of(size.begin(), size.end(), [](int64_t edge) { return edge > 0; });
+}
+
+void check_resize(const Options& options, const config::Section& section) {
+    const std::string given = concat("resize: [", core::join(options.resize), "]");
+    section.require(three_sizes(options.resize),
+                    concat(given, " must be three positive sizes, [D, H, W], or [] to take crops"));
+    section.require(options.crop_size.empty(),
+                    concat(given, " (whole cases) and crop_size: [", core::join(options.crop_size),
+                           "] contradict each other; give one of them, and [] to the other"));
+    section.require(options.foreground_ratio == 0,
+                    concat(given, " takes whole cases, where foreground_ratio: ", options.foreground_ratio,
+                           " has nothing to choose; set foreground_ratio: 0 or leave it out"));
+}
+
 void check_crop(const Options& options, const config::Section& section) {
-    const auto& size = options.crop_size;
-    section.require(size.size() == 3 && std::all_of(size.begin(), size.end(), [](int64_t edge) { return edge > 0; }),
-                    concat("crop_size: [", core::join(size), "] must be three positive sizes, [D, H, W]"));
+    if (options.resize.empty()) {
+        section.require(three_sizes(options.crop_size), concat("crop_size: [", core::join(options.crop_size),
+                                                               "] must be three positive sizes, [D, H, W]"));
+    } else {
+        check_resize(options, section);
+    }
+    const auto& window = options.window;
+    section.require(window.size() == 2 && std::isfinite(window[0]) && std::isfinite(window[1]) && window[0] < window[1],
+                    concat("window: [", core::join(window), "] must be two numbers, the lower first"));
     section.require(options.samples_per_case >= 1, "samples_per_case must be at least 1");
     section.require(options.max_cases >= 0, "max_cases must not be negative; 0 takes all");
     check_probability(section, "foreground_ratio", options.foreground_ratio);
@@ -69,15 +92,27 @@ void Options::read(config::Section& section) {
     // Where the global size is given, the resolved configuration must show that the other one is not in force.
     if (global_batch_size > 0) batch_size = 0;
     section.value("batch_size", batch_size, "crops a rank and micro-batch; 0 where global_batch_size says it");
-    section.value("crop_size", crop_size, "training crop in voxels, [D, H, W]; smaller volumes are padded with 0");
+    section.value("resize", resize,
+                  "take whole cases, resized to [D, H, W] voxels whatever their spacing, instead of crops; []: crops");
+    // The same: what chooses crops is not in force.
+    if (!resize.empty()) {
+        crop_size.clear();
+        foreground_ratio = 0;
+    }
+    section.choice("resize_mode", resize_mode, {"area", "trilinear"},
+                   "resize: means over what a voxel covers (for making volumes smaller), or between voxels");
+    section.value("crop_size", crop_size,
+                  "training crop in voxels, [D, H, W]; smaller volumes are padded with 0; [] where resize says it");
     section.value("samples_per_case", samples_per_case, "crops of each case an epoch");
     section.value("max_cases", max_cases,
                   "train with the first so many cases (by name) of the split, and validate with as many; 0: all");
     section.value("foreground_ratio", foreground_ratio, "share of crops centred at a labelled voxel, 0 .. 1");
     section.choice(
-        "normalisation", normalisation, {"zscore_nonzero", "zscore", "unit_range", "percentile", "none"},
+        "normalisation", normalisation, {"zscore_nonzero", "zscore", "unit_range", "percentile", "window", "none"},
         "intensities by statistics of each channel of the whole volume: zscore_nonzero and percentile of its "
-        "voxels that are not 0, zscore and unit_range (0 .. 1) of all its voxels");
+        "voxels that are not 0, zscore and unit_range (0 .. 1) of all its voxels; window: the same for every case");
+    section.value("window", window,
+                  "normalisation: window maps these intensities (HU of CT) to -1 .. 1 and clips what lies outside");
     section.value("flip_probability", flip_probability, "chance to flip a crop along each of flip_axes, 0 .. 1");
     section.value("flip_axes", flip_axes, "axes that may be flipped: 0 D, 1 H, 2 W");
     section.value("intensity_scale", intensity_scale, "x * (1 + u), u uniform within +- this, one u a crop; 0: off");
@@ -94,6 +129,9 @@ void Options::read(config::Section& section) {
     config::Section moving =
         section.section("spatial", "how crops are moved: the middle of what is read, sampled elsewhere");
     spatial.read(moving, crop());
+    section.require(
+        resize.empty() || read_size() == crop(),
+        "spatial.margin has nothing to read around whole cases; set spatial.margin: [0, 0, 0], or resize: []");
     check_reading(*this, section);
     config::Section nested = section.section("intensity", "transforms of intensities, off until their chance is set");
     intensity.read(nested);
@@ -102,6 +140,16 @@ void Options::read(config::Section& section) {
 std::vector<size_t> Options::first_cases(std::vector<size_t> split) const {
     if (max_cases > 0 && split.size() > static_cast<size_t>(max_cases)) split.resize(static_cast<size_t>(max_cases));
     return split;
+}
+
+core::Index3 Options::crop() const {
+    const auto& size = resize.empty() ? crop_size : resize;
+    return {size[0], size[1], size[2]};
+}
+
+Resize Options::whole() const {
+    if (resize.empty()) return {};
+    return {crop(), resize_mode == "area" ? ResizeMode::area : ResizeMode::trilinear};
 }
 
 core::Index3 Options::read_size() const {

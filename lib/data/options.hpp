@@ -9,6 +9,7 @@
 #include "core/geometry.hpp"
 #include "data/epoch_sampler.hpp"
 #include "data/intensity_options.hpp"
+#include "data/resize.hpp"
 #include "data/spatial_options.hpp"
 #include "data/transforms.hpp"
 
@@ -22,7 +23,10 @@ struct Options {
     int64_t samples_per_case = 1;
     int64_t max_cases = 0;
     double foreground_ratio = 0.33;
+    std::vector<int64_t> resize;  // D, H, W of whole cases; empty: crops
+    std::string resize_mode = "area";
     std::string normalisation = "zscore_nonzero";
+    std::vector<double> window{-1000, 3000};  // low, high
     double flip_probability = 0.5;
     std::vector<int64_t> flip_axes{0, 1, 2};  // 0 D, 1 H, 2 W
     double intensity_scale = 0.1;
@@ -42,7 +46,11 @@ struct Options {
 
     /// The first max_cases of a split's cases, in their order; all where it is 0.
     std::vector<size_t> first_cases(std::vector<size_t> split) const;
-    core::Index3 crop() const { return {crop_size[0], crop_size[1], crop_size[2]}; }
+    /// What the network gets of a case: a crop, or all of it resized.
+    core::Index3 crop() const;
+    /// Nothing where crops are taken.
+    Resize whole() const;
+    Intensities intensities() const { return {data::normalisation(normalisation), {window[0], window[1]}}; }
     /// What is read of a case: the crop and its margin on both sides.
     core::Index3 read_size() const;
     Augmentation augmentation() const;

@@ -123,14 +123,21 @@ Normalisation normalisation(const std::string& name) {
     if (name == "zscore") return Normalisation::zscore;
     if (name == "unit_range") return Normalisation::unit_range;
     if (name == "percentile") return Normalisation::percentile;
+    if (name == "window") return Normalisation::window;
     throw core::ConfigError("data.normalisation: '" + name +
-                            "' is not one of zscore_nonzero, zscore, unit_range, percentile, none");
+                            "' is not one of zscore_nonzero, zscore, unit_range, percentile, window, none");
 }
 
-at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method) {
+at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, const Intensities& intensities) {
+    const Normalisation method = intensities.method;
     core::check(image.dim() == 5 && image.size(0) == static_cast<int64_t>(cases.size()) && image.is_floating_point(),
                 "normalise: the image is not [B,C,D,H,W] of floating type with one case an item");
     if (cases.empty() || method == Normalisation::none) return image;
+    if (method == Normalisation::window) {
+        const auto [low, high] = intensities.window;
+        core::check(low < high, "normalise: the window is empty");
+        return image.sub(low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1);
+    }
     if (method == Normalisation::percentile) return percentile(image, cases);
     if (method == Normalisation::zscore_nonzero) return zscore_nonzero(image, cases);
     return over_all_voxels(image, cases, method);

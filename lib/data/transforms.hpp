@@ -23,15 +23,25 @@ namespace vox::data {
 /// unit_range: minimum .. maximum of all the channel's voxels become 0 .. 1 (MONAI ScaleIntensity(channel_wise=True)).
 /// percentile: p01 .. p99 of the channel's non-zero voxels become -1 .. 1, what lies outside is clipped, 0 included
 ///     (MONAI ScaleIntensityRange(p01, p99, -1, 1, clip=True)).
+/// window: low .. high of Intensities::window, the same in every case, become -1 .. 1, what lies outside is clipped
+///     (MONAI ScaleIntensityRange(low, high, -1, 1, clip=True)).
 /// none: as stored, after slope and intercept.
-enum class Normalisation { none, zscore_nonzero, zscore, unit_range, percentile };
+enum class Normalisation { none, zscore_nonzero, zscore, unit_range, percentile, window };
+
+/// How a network sees intensities.
+struct Intensities {
+    Intensities(Normalisation chosen) : method(chosen) {}  // implicit: most methods need no more
+    Intensities(Normalisation chosen, std::array<double, 2> low_high) : method(chosen), window(low_high) {}
+    Normalisation method;
+    std::array<double, 2> window{-1000, 3000};  // HU
+};
 
 /// By name; throws ConfigError for another.
 Normalisation normalisation(const std::string& name);
 
 /// image [B,C,D,H,W], floating: item b by the whole-volume statistics of `cases[b]`.  A spread of 0 divides by 1.  What a crop
 /// has beyond its volume is 0 before, and is treated as a voxel of 0.  Returns a new tensor (the same one for `none`).  Throws InternalError where B, C and the statistics do not match.
-at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, Normalisation method);
+at::Tensor normalise(const at::Tensor& image, std::span<const CaseInfo* const> cases, const Intensities& intensities);
 
 struct Augmentation {
     double flip_probability = 0;

@@ -50,7 +50,7 @@ std::vector<train::ValidationCase> Segmentation::validation_cases() const {
 }
 
 train::CaseFigures Segmentation::validate_case(const train::ValidationCase& which, bool preview) {
-    const auto sample = data::load_case(reader_, which.index, data::normalisation(config_.data.normalisation));
+    const auto sample = data::load_case(reader_, which.index, config_.data.intensities());
     const auto prediction = predictor_->predict(sample);
     train::CaseFigures result{which.id, {}, std::nullopt};
     result.figures = figures_->of_case(judged(prediction, facts_.scheme, sample, facts_.scheme));

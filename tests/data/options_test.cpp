@@ -55,6 +55,34 @@ TEST(DataOptions, EveryKeyArrives) {
     EXPECT_EQ(options.cache_bytes(), size_t{7} << 20);
 }
 
+TEST(DataOptions, WholeCasesInsteadOfCrops) {
+    EXPECT_FALSE(read("").whole().any());
+    const Options options = read("resize: [64, 32, 16], resize_mode: trilinear");
+    EXPECT_EQ(options.crop(), (core::Index3{64, 32, 16}));
+    EXPECT_EQ(options.read_size(), options.crop());
+    EXPECT_EQ(options.whole().size, options.crop());
+    EXPECT_EQ(options.whole().mode, ResizeMode::trilinear);
+    EXPECT_EQ(options.foreground_ratio, 0);
+    EXPECT_TRUE(options.crop_size.empty());
+    EXPECT_EQ(read("crop_size: [], resize: [8, 8, 8], foreground_ratio: 0").whole().mode, ResizeMode::area);
+    EXPECT_THAT(refusal("resize: [8, 8, 8], crop_size: [8, 8, 8]"), HasSubstr("contradict each other"));
+    EXPECT_THAT(refusal("resize: [8, 8, 8], foreground_ratio: 0.5"), HasSubstr("foreground_ratio: 0.5 has nothing"));
+    EXPECT_THAT(refusal("resize: [8, 8, 8], spatial: {zoom_probability: 0.5, margin: [1, 0, 0]}"),
+                HasSubstr("margin has nothing to read"));
+    EXPECT_EQ(refusal("resize: [8, 8, 8], spatial: {zoom_probability: 0.5}"), "accepted");
+    EXPECT_THAT(refusal("resize: [8, 8]"), HasSubstr("three positive sizes"));
+    EXPECT_THAT(refusal("resize: [8, 8, 0]"), HasSubstr("three positive sizes"));
+    EXPECT_THAT(refusal("crop_size: []"), HasSubstr("three positive sizes"));
+}
+
+TEST(DataOptions, AWindowIsTwoNumbers) {
+    const Intensities intensities = read("normalisation: window, window: [-350, 650]").intensities();
+    EXPECT_EQ(intensities.method, Normalisation::window);
+    EXPECT_EQ(intensities.window, (std::array<double, 2>{-350, 650}));
+    EXPECT_THAT(refusal("window: [1]"), HasSubstr("window: [1] must be two numbers"));
+    EXPECT_THAT(refusal("window: [5, 5]"), HasSubstr("the lower first"));
+}
+
 TEST(DataOptions, MaxCasesTakesTheFirstOfASplit) {
     const std::vector<size_t> split{4, 1, 7};
     EXPECT_EQ(read("max_cases: 2").first_cases(split), (std::vector<size_t>{4, 1}));

@@ -22,6 +22,8 @@ WRONG = (
     (*set_to("train.ema.enabled=1"), 78, ("'train.ema.enabled' must be true or false",)),
     (*set_to("train.optimizer.name=adam-w"), 78, ("train.optimizer.name", "did you mean 'adamw'?")),
     (*set_to("task=segmentaton"), 78, ("did you mean 'segmentation'?",)),
+    (*set_to("data.resize=[16, 16, 16]"), 78, ("resize: [16, 16, 16] (whole cases) and crop_size: [16, 16, 16] contradict",)),
+    (*set_to("data.resize=[16, 16, 16]"), *set_to("data.crop_size=[]"), 78, ("data.resize: segmentation learns",)),
     # Numbers out of their range.
     (*set_to("seed=-1"), 78, ("seed must not be negative",)),
     (*set_to("data.foreground_ratio=1.5"), 78, ("data: foreground_ratio: 1.5 is not within 0 .. 1",)),
