@@ -28,7 +28,7 @@ vox::app::ProgramTable table() {
         "started again, it converts only what is missing or changed.",
         options::options_description("Options")};
     table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
-                                "how the input is laid out: brats, msd, nnunet, generic, prostate158")(
+                                "how the input is laid out: brats, msd, nnunet, generic, prostate158, xray_ct")(
         "input", options::value<std::string>()->required(), "folder to read")(
         "output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")(
         "label-scheme", options::value<std::string>()->default_value("auto"),
@@ -45,7 +45,14 @@ vox::app::ProgramTable table() {
         "task", options::value<std::string>()->default_value(""),
         "layout prostate158: anatomy (t2, t2_anatomy_reader1) or tumor (t2,adc,dwi, adc_tumor_reader1)")(
         "spacing", options::value<std::string>()->default_value(""),
-        "layout prostate158: resample to these mm along D,H,W (0: as T2 has it), such as 0.5,0.5,0.5")(
+        "layout prostate158: resample to these mm along D,H,W (0: as T2 has it), such as 0.5,0.5,0.5; xray_ct: what "
+        ".npy "
+        "volumes have")("make-drrs", options::bool_switch(),
+                        "layout xray_ct: radiographs (ap, lateral) are projected from the CT")(
+        "view-size", options::value<int64_t>()->default_value(512),
+        "layout xray_ct: pixels of a radiograph along both sides, 16 to 4096")(
+        "flip-views", options::value<std::string>()->default_value(""),
+        "layout xray_ct: vertical, where the pictures of radiographs are stored upside down")(
         "max-shard-mib", options::value<uint64_t>()->default_value(256),
         "a shard is closed by the case that reaches this size")(
         "allow-missing", options::value<int64_t>()->default_value(0),
@@ -104,8 +111,15 @@ void check_layout_options(const vox::data::ConvertOptions& parsed, const vox::ap
         throw UsageError("--allow-missing belongs to --layout brats, nnunet and generic");
     if (!generic && !prostate && (!parsed.channels.empty() || !parsed.label.empty()))
         throw UsageError("--channels and --label belong to --layout generic and prostate158");
-    if (!prostate && (!parsed.task.empty() || !arguments["spacing"].defaulted()))
-        throw UsageError("--task and --spacing belong to --layout prostate158");
+    const bool xray = parsed.layout == "xray_ct", views = parsed.views.make || parsed.views.flip_vertical;
+    if (!prostate && !parsed.task.empty()) throw UsageError("--task belongs to --layout prostate158");
+    if (!prostate && !xray && !arguments["spacing"].defaulted())
+        throw UsageError("--spacing belongs to --layout prostate158 and xray_ct");
+    if (!xray && (views || !arguments["view-size"].defaulted()))
+        throw UsageError("--make-drrs, --view-size and --flip-views belong to --layout xray_ct");
+    if (parsed.views.make && parsed.views.flip_vertical)
+        throw UsageError("--flip-views turns pictures, but --make-drrs takes none: leave one of them out");
+    if (parsed.views.size < 16 || parsed.views.size > 4096) throw UsageError("--view-size must be 16 to 4096");
     if (!prostate) return;
     if (!arguments["split"].defaulted() || !arguments["seed"].defaulted())
         throw UsageError("--split and --seed: the CSV files of layout prostate158 decide the splits");
@@ -136,6 +150,11 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     }
     parsed.task = arguments["task"].as<std::string>();
     parsed.spacing_mm = parse_spacing(arguments["spacing"].as<std::string>());
+    parsed.views.make = arguments["make-drrs"].as<bool>();
+    parsed.views.size = arguments["view-size"].as<int64_t>();
+    const auto flip = arguments["flip-views"].as<std::string>();
+    if (!flip.empty() && flip != "vertical") throw UsageError(concat("--flip-views ", flip, ": known is vertical"));
+    parsed.views.flip_vertical = !flip.empty();
     check_layout_options(parsed, arguments);
     return parsed;
 }
@@ -153,6 +172,11 @@ ExitCode convert_dataset(vox::comm::World& world, const vox::app::Arguments& arg
         vox::core::log::info(report.converted, " cases converted, ", report.kept, " kept, ", report.refused.size(),
                              " refused in ", vox::core::human_seconds(timer.seconds()), "; label scheme ",
                              report.scheme, "; ", (parsed.output / "dataset.json").string(), " is written");
+    }
+    if (report.views_compared > 0) {
+        vox::core::log::info(report.views_aligned, " of ", report.views_compared,
+                             " views lie as their CT does (as the CT's projection, mean squared difference below ",
+                             vox::data::kAlignedMse, ", not turned)");
     }
     return ExitCode::done;
 }

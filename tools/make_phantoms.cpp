@@ -5,6 +5,7 @@
 #include "app/program.hpp"
 #include "core/log.hpp"
 #include "data/phantom.hpp"
+#include "data/phantom_body.hpp"
 #include "data/phantom_prostate.hpp"
 
 namespace {
@@ -16,11 +17,12 @@ using vox::core::UsageError;
 vox::app::ProgramTable table() {
     vox::app::ProgramTable table{
         "make_phantoms",
-        "Makes four-modality brains with tumours, or prostates with zones and lesions, as NIfTI "
+        "Makes four-modality brains with tumours, prostates with zones and lesions, or chest CTs, as NIfTI "
         "files, to train and try on. The same seed makes the same files.",
         options::options_description("Options")};
-    table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
-                                "names and label values of the files: brats, prostate158 (with its CSV files)")(
+    table.options.add_options()(
+        "layout", options::value<std::string>()->default_value("brats"),
+        "names and label values of the files: brats, prostate158 (with its CSV files), xray_ct (CT alone)")(
         "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")(
         "size", options::value<int64_t>()->default_value(64),
         "voxels along each axis (prostate158: along rows and columns of T2, at least 48), 32 to 512")(
@@ -38,8 +40,9 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
     const auto size = arguments["size"].as<int64_t>();
     const auto seed = arguments["seed"].as<uint64_t>();
     const std::string output = arguments["output"].as<std::string>();
-    const bool prostates = layout == "prostate158";
-    if (layout != "brats" && !prostates) throw UsageError("--layout " + layout + ": known are brats and prostate158");
+    const bool prostates = layout == "prostate158", bodies = layout == "xray_ct";
+    if (layout != "brats" && !prostates && !bodies)
+        throw UsageError("--layout " + layout + ": known are brats, prostate158 and xray_ct");
     if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
     if (size < (prostates ? 48 : 32) || size > 512)
         throw UsageError(prostates ? "--size must be 48 to 512" : "--size must be 32 to 512");
@@ -50,6 +53,8 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
         for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {
             if (prostates) {
                 vox::data::write_prostate158_phantom(output, number, cases, size, seed);
+            } else if (bodies) {
+                vox::data::write_body_phantom(output, number, size, seed);
             } else {
                 vox::data::write_brats_phantom(output, number, size, seed, contrast);
             }

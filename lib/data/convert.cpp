@@ -35,8 +35,9 @@ Listing list_cases(const ConvertOptions& options) {
     if (options.layout == "prostate158") {
         return list_prostate158(options.input, choose_prostate158(options.task, options.channels, options.label));
     }
+    if (options.layout == "xray_ct") return list_xray_ct(options.input, options.views.make);
     throw core::UsageError(
-        concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, prostate158."));
+        concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, prostate158, xray_ct."));
 }
 
 /// Changes when a source file or the way of converting changes; equal ones need no second conversion.
@@ -51,6 +52,11 @@ std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
     if (files.label) add("label", *files.label, -1);
     if (files.label_is_empty) text += "|empty label";
     if (label_translation(options.label_scheme)) text += concat("|values of ", options.label_scheme);
+    for (const auto& view : files.views) add(view.name, view.file, -1);
+    if (options.layout == "xray_ct") {
+        text += concat("|views ", options.views.make, ' ', options.views.size, ' ', options.views.flip_vertical, ' ',
+                       core::join(options.spacing_mm));
+    }
     if (options.layout == "prostate158") text += concat("|spacing ", core::join(options.spacing_mm));
     return hex(xxh3_64(std::string_view(text)));
 }
@@ -97,6 +103,7 @@ public:
         world_.together("choosing the label scheme", [&] { choose_scheme(); });
         world_.together("converting", [&] { convert_pending(); });
         merge_refusals();
+        for (const auto& text : world_.gather(comparisons_.text())) comparisons_.merge(text);
         if (!options_.dry_run) gather_shards();
         world_.on_root("finishing", [&] { finish(); });
         return report();
@@ -186,6 +193,7 @@ private:
 
     void convert_case(const CaseFiles& files) {
         CaseData data = build(files);
+        if (options_.layout == "xray_ct") comparisons_.add(files, add_views(data, files, options_.views));
         data.fingerprint = fingerprint(files, options_);
         if (options_.dry_run) return;
         if (!writer_) {
@@ -197,7 +205,7 @@ private:
     }
 
     CaseData build(const CaseFiles& files) const {
-        const auto channels = read_channels(files);
+        const auto channels = read_channels(files, options_.spacing_mm);
         std::optional<NiftiImage> label;
         if (files.label) label = read_nifti(*files.label);
         if (files.label_is_empty) label = empty_label(channels.front().image);
@@ -241,6 +249,7 @@ private:
     /// Rank 0: says what was refused; writes dataset.json.
     void finish() {
         for (const auto& [id, why] : refused_) core::log::warning("refused case ", id, ": ", why);
+        comparisons_.say();
         if (!refused_.empty() && !options_.skip_bad) {
             throw DataError(concat(refused_.size(), " of ", listing_.cases.size(), " cases were refused:\n  ",
                                    core::join(report().refused, "\n  "),
@@ -279,6 +288,10 @@ private:
                             {"split_seed", splits_by_layout ? "" : std::to_string(options_.seed)},
                             {"refused", core::join(report().refused, "; ")}};
         if (!translation_.empty()) index.provenance["label_values_of"] = options_.label_scheme;
+        if (options_.layout == "xray_ct") {
+            index.views = views_of(listing_, options_.views);
+            index.provenance["views"] = options_.views.make ? "made of the CT" : "as the files have them";
+        }
         if (!listing_.label.empty()) index.provenance["label"] = listing_.label;
         index.common_grid = {listing_.reference, options_.spacing_mm};
         write_dataset_index(options_.output, index);
@@ -289,6 +302,8 @@ private:
         report.kept = kept_;
         report.converted = static_cast<int64_t>(listing_.cases.size() - refused_.size()) - kept_;
         report.scheme = scheme_.name;
+        report.views_compared = comparisons_.count();
+        report.views_aligned = comparisons_.aligned();
         for (const auto& [id, why] : refused_) report.refused.push_back(concat("case ", id, ": ", why));
         return report;
     }
@@ -300,6 +315,7 @@ private:
     std::map<std::string, std::set<int>> values_of_;   // label values but 0, by case
     std::map<std::string, std::string> refused_;       // id -> why; the same on every rank after `merge_refusals`
     std::map<std::string, std::string> new_shards_;  // id -> shard file: this rank's, after `gather_shards` everybody's
+    ViewComparisons comparisons_;  // of the cases converted now
     LabelScheme scheme_;
     std::map<int, int> translation_;  // of label values; empty: none
     std::unique_ptr<ShardWriter> writer_;

@@ -10,6 +10,7 @@
 
 #include "comm/world.hpp"
 #include "core/geometry.hpp"
+#include "data/build_views.hpp"
 #include "data/chunk_codec.hpp"
 #include "data/label_scheme.hpp"
 #include "data/layouts.hpp"
@@ -18,7 +19,7 @@ namespace vox::data {
 
 /// What to convert and how: the command line of convert_dataset.
 struct ConvertOptions {
-    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158
+    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158, xray_ct
     std::filesystem::path input, output;
     std::string label_scheme = "auto";  // or generic, or a name that `label_scheme` knows
     Codec codec = Codec::zstd;
@@ -27,7 +28,8 @@ struct ConvertOptions {
     std::vector<std::string> channels;           // generic: which volumes; empty: all but the label
     std::string label;                           // generic: the label's name; empty: label, seg or mask
     std::string task;                            // prostate158: see choose_prostate158, which takes all three
-    core::Double3 spacing_mm{};                  // prostate158: D,H,W of the stored grid; 0: as T2 has it
+    core::Double3 spacing_mm{};  // D,H,W; prostate158: of the stored grid, 0: as T2 has it; xray_ct: of .npy volumes
+    ViewOptions views;                           // xray_ct
     int64_t allow_missing = 0;                   // channels that a case may lack; they become 0 everywhere
     bool skip_bad = false;                       // convert the rest where cases are refused
     bool dry_run = false;                        // read and check everything, write nothing
@@ -40,6 +42,7 @@ struct ConvertReport {
     int64_t kept = 0;                  // whole in finished shards of an earlier run
     std::vector<std::string> refused;  // "case X: why", by case
     std::string scheme;
+    int64_t views_compared = 0, views_aligned = 0;  // of the cases converted now: see ViewComparison
 };
 
 /// All ranks.  Cases are dealt out round-robin; rank 0 writes dataset.json last, so that a folder without it is not finished;

@@ -22,6 +22,12 @@ struct CaseFiles {
     std::optional<std::filesystem::path> label;
     std::string problem;  // why the case cannot be converted ("missing t2"), empty where it can
     bool label_is_empty = false;  // no file, but known: nothing is labelled
+    /// A radiograph of the case: its name in the shard, and its picture.
+    struct ViewFile {
+        std::string name;
+        std::filesystem::path file;
+    };
+    std::vector<ViewFile> views{};  // by name
     std::string split{};           // "train", "val", "test" where the layout decides it, else empty
     std::vector<std::string> missing{};  // channels without a file, where `problem` is this and nothing else
 };
@@ -59,6 +65,11 @@ Prostate158Choice choose_prostate158(const std::string& task, const std::vector<
 /// The files decide the splits.  An empty cell of the label: the case has no label; empty.nii.gz: it is known to hold nothing.
 /// Throws DataError with file and line also for an ID that is listed twice, in whichever files, and a column that is missing.
 Listing list_prostate158(const std::filesystem::path& input, const Prostate158Choice& choice);
+
+/// xray_ct: a folder P for each patient with P.nii.gz, P.nii or P.npy, a CT in HU, and its radiographs: P_pa_drr.png (or _ap, _frontal)
+/// and P_lat_drr.png (or _lateral), .png or .npy, with or without _drr; other files are left alone.  `make_views`: the CT alone.
+/// Cases that lack a view which others have, have none, or have some where they are to be made, are told so by name.
+Listing list_xray_ct(const std::filesystem::path& input, bool make_views);
 
 /// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a

@@ -27,7 +27,10 @@ enum class PhantomPart : uint32_t {
     tilt,
     t2_noise,
     adc_noise,
-    dwi_noise
+    dwi_noise,
+    body,
+    body_lesions,
+    ct_noise
 };
 
 /// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
+#include "data/npy.hpp"
 
 namespace vox::data {
 namespace {
@@ -31,12 +32,16 @@ void accept_missing(CaseFiles& files, const std::vector<std::string>& wanted, in
     files.problem.clear();
 }
 
-std::vector<NamedVolume> read_channels(const CaseFiles& files) {
+std::vector<NamedVolume> read_channels(const CaseFiles& files, const core::Double3& spacing_mm) {
     std::vector<NamedVolume> channels;
     std::map<std::filesystem::path, std::vector<NiftiImage>> read;  // a 4-D file holds several channels: once is enough
     for (const auto& channel : files.channels) {
         if (channel.file.empty()) {
             channels.push_back({channel.name, {}});
+            continue;
+        }
+        if (channel.file.extension() == ".npy") {
+            channels.push_back({channel.name, read_npy_volume(channel.file, spacing_mm)});
             continue;
         }
         if (channel.volume < 0) {

@@ -30,10 +30,10 @@ const TaskConfig& checked(const TaskConfig& config, const TaskContext& context, 
         throw core::ConfigError(
             "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
             "use 'sync_batch' on more than one rank");
-    if (!config.data.resize.empty() && config.task == "segmentation")
-        throw core::ConfigError(
-            "data.resize: segmentation learns and predicts on the cases' own grid, in crops; leave data.resize: [] and "
-            "give data.crop_size");
+    if (!config.data.resize.empty())
+        throw core::ConfigError(core::concat(
+            "data.resize: ", config.task,
+            " learns and predicts on the cases' own grid, in crops; leave data.resize: [] and give data.crop_size"));
     check_size("data.crop_size", config.data.crop_size, config.model);
     check_size("infer.window", config.infer.window, config.model);
     nn::check_tensor_sizes(config.model, config.data.crop_size, items_per_rank);
