@@ -8,8 +8,8 @@
 
 #include "core/geometry.hpp"
 #include "data/case_info.hpp"
-#include "ops/projection.hpp"
 #include "ops/random_key.hpp"
+#include "ops/view.hpp"
 
 namespace vox::data {
 

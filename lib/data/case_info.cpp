@@ -6,7 +6,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/shard_format.hpp"
-#include "ops/projection.hpp"
+#include "ops/view.hpp"
 
 namespace vox::data {
 

@@ -40,7 +40,7 @@ struct CommonGrid {
 
 /// Radiographs of a case: float32 [V,h,w], the same names, size and unit in every case of a data set that has them.
 struct ViewSet {
-    std::vector<std::string> names;  // "ap", "lateral" (ops/projection.hpp says how they lie); empty: there are none
+    std::vector<std::string> names;  // "ap", "lateral" (ops/view.hpp says how they lie); empty: there are none
     std::array<int64_t, 2> size{0, 0};  // h, w
     std::string unit;  // "attenuation": line integrals; "none": grey values, 0 .. 1 of the file's range
     bool empty() const { return names.empty(); }

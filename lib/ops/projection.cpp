@@ -18,7 +18,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -147,15 +148,6 @@ at::Tensor perspective_view(const at::Tensor& volume, const core::Double3& spaci
 }
 
 }  // namespace
-
-std::string view_name(View view) { return view == View::ap ? "ap" : "lateral"; }
-
-View view_of(const std::string& name) {
-    for (const View view : {View::ap, View::lateral}) {
-        if (name == view_name(view)) return view;
-    }
-    throw core::DataError(core::concat("'", name, "' is not the name of a view; views are ap and lateral"));
-}
 
 at::Tensor attenuation_of_hu(const at::Tensor& hu, double mu_water_per_mm) {
     return (hu.div(1000).add(1)).mul(mu_water_per_mm).clamp_min(0);

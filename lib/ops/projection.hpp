@@ -3,30 +3,18 @@
 // the same tensor code on CPU and GPU.  Who calls it: what makes views of CT cases, and losses that compare a volume with its
 // radiographs.
 //
-// Volumes are [B,1,D,H,W] on RAS grids: D towards the head, H to the front, W to the patient's right.  A view is [h,w]; its row 0
-// is towards the head.
-//   ap       along H.  Column 0 is the patient's right, as if the patient faced the reader.  Perspective: the source is in front.
-//   lateral  along W.  Column 0 is the patient's front.  Perspective: the source is at the patient's right, as in a left lateral
-//            radiograph, whose detector touches the left side.
+// Volumes are [B,1,D,H,W] on RAS grids; view.hpp says how a view lies.
 
 #include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "core/geometry.hpp"
+#include "ops/view.hpp"
 
 namespace vox::ops {
-
-enum class View { ap, lateral };
-
-/// "ap", "lateral".
-std::string view_name(View view);
-/// Throws DataError for another name.
-View view_of(const std::string& name);
 
 /// Water at 60 keV, 1/mm (NIST XCOM: 0.2059 cm^2/g).
 inline constexpr double kWaterPerMm = 0.02059;
