@@ -79,9 +79,11 @@ std::array<int64_t, 3> XrayToCtStage::token_grid() const {
 }
 
 std::vector<int64_t> XrayToCtStage::channels() const {
-    std::vector<int64_t> all;
-    for (int64_t level = 0; level < levels(); ++level) {
-        all.push_back(std::max<int64_t>(kGroups, 64 >> (levels() - 1 - level)));
+    std::vector<int64_t> all(static_cast<size_t>(levels()));
+    int64_t width = 64;
+    for (auto level = all.rbegin(); level != all.rend(); ++level) {
+        *level = width;
+        width = std::max(kGroups, width / 2);
     }
     return all;
 }

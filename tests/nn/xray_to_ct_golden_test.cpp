@@ -15,6 +15,7 @@
 #include "nn/level_embedding.hpp"
 #include "nn/vit_block.hpp"
 #include "nn/xray_encoder.hpp"
+#include "nn/xray_to_ct_items.hpp"
 #include "support/golden.hpp"
 
 namespace vox::nn {
@@ -22,6 +23,7 @@ namespace {
 
 constexpr double kBound = 1e-7;  // golden arrays are stored as float32
 constexpr double kFloatFeatures = 1e-4;  // MONAI takes sines of float32 angles of up to 999
+constexpr double kFewSteps = 1e-5;  // the same of up to 17
 
 at::Tensor golden(const std::string& name) {
     static const auto shapes = test::golden_json("xray_to_ct").at("shapes");
@@ -41,7 +43,7 @@ void set_weights(torch::nn::Module& module) {
     std::map<std::string, at::Tensor> sorted;
     for (const auto& item : module.named_parameters()) sorted[item.key()] = item.value();
     const at::NoGradGuard no_grad;
-    uint32_t layer = 1110;
+    uint32_t layer = 1104;
     for (const auto& [name, tensor] : sorted) {
         const auto u = test::uniform(tensor.sizes(), layer++);
         const double fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(tensor.size(0));
@@ -131,6 +133,24 @@ TEST(XrayToCtGolden, TheLiftingEqualsTorchsOuterProductAndConvolution) {
     (volume * signed_values(volume.sizes(), 1103)).sum().backward();
     expect_golden(volume, "lifting");
     expect_golden(maps.grad(), "lifting_gradient");
+}
+
+TEST(XrayToCtGolden, TheNetworkEqualsItsPartsPutTogetherInTorch) {
+    auto options = small_cascade();
+    options.stages[1].vit_depth = 1;
+    XrayToCt network(options, 1, 0);
+    set_weights(network);
+    const auto noisy = signed_values({2, 1, 8, 16, 8}, 1100).requires_grad_();
+    const auto xrays = signed_values({2, 2, 64, 64}, 1101).requires_grad_();
+    const auto previous = signed_values({2, 1, 4, 8, 4}, 1102).requires_grad_();
+    const auto output =
+        network.forward(noisy, at::tensor({17, 3}, at::kLong), xrays, previous, at::tensor({5, 0}, at::kLong));
+    (output * signed_values(output.sizes(), 1103)).sum().backward();
+    expect_golden(output, "network", kFewSteps);
+    expect_golden(noisy.grad(), "network_gradient", kFewSteps);
+    expect_golden(previous.grad(), "network_gradient_of_previous", kFewSteps);
+    const auto some = xrays.grad().slice(2, 0, std::nullopt, 8).slice(3, 0, std::nullopt, 8);
+    expect_golden(some, "network_gradient_of_xrays", kFewSteps);
 }
 
 }  // namespace
