@@ -42,6 +42,7 @@ TEST(SharedVolumes, EveryFileComesBackBitForBit) {
         write_dataset_index(folder.path(), {{"volume"},
                                             generic_scheme(values),
                                             CommonGrid{},
+                                            ViewSet{},
                                             {{"x", "shard_00000.h5", "train"}},
                                             {{"shard_00000.h5", fs::file_size(shard), hex(xxh3_64_of_file(shard))}},
                                             {}});
