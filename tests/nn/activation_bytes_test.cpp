@@ -126,7 +126,7 @@ Setting changed(const std::string& name, void (*change)(Setting&)) {
 INSTANTIATE_TEST_SUITE_P(
     Settings, ActivationBytes,
     testing::Values(changed("published", [](Setting&) {}),
-                    changed("one_item", [](Setting& s) { s.crop = {64, 32, 32}, s.batch = 1; }),
+                    changed("one_item", [](Setting& s) { s.crop = {64, 24, 8}, s.batch = 1; }),
                     changed("no_dropout", [](Setting& s) { s.options.dropout_prob = 0; }),
                     changed("batch_norm", [](Setting& s) { s.options.norm = "batch"; }),
                     changed("two_levels",
