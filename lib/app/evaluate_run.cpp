@@ -45,8 +45,7 @@ report::FiguresTable evaluate_segmentation(comm::World& world, const RunToEvalua
     const auto cases = train::labelled_cases(reader, what.split);
     if (cases.empty()) throw DataError(concat("no case of the split '", what.split, "' has a label to compare with"));
     const auto results = train::figures_of_cases(cases, world, "predicting", [&](size_t i) {
-        const auto sample =
-            data::load_case(reader, cases[i].index, trained.config.data.intensities());
+        const auto sample = data::load_case(reader, cases[i].index, trained.config.data.intensities());
         const auto prediction = predictor->predict(sample);
         return train::CaseFigures{
             cases[i].id,
