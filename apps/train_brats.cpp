@@ -1,6 +1,7 @@
 // BraTS segmentation with the shipped recipe:
 //   mpirun -np 8 ./train_brats --data SHARDS --run runs/brats
 // Without any argument it trains on phantoms that it makes.
+#include "app/foreign_options.hpp"
 #include "app/phantom_data.hpp"
 #include "app/training.hpp"
 #include "brats_configs.hpp"
@@ -14,7 +15,7 @@ int main(int argc, char** argv) {
         "train_brats",
         "Trains BraTS segmentation (configs/brats/segmentation.yaml unless --config names another).  "
         "With no argument at all it makes phantoms and trains on them (configs/brats/smoke.yaml).",
-        app::training_options()};
+        app::training_options(), app::foreign_options()};
     return app::run_program(argc, argv, table, [&](comm::World& world, const app::Arguments& arguments) {
         if (argc > 1)
             return app::run_training(

@@ -24,22 +24,10 @@ std::string lower_case(std::string text) {
     return text;
 }
 
-std::string translated(const ForeignKey& foreign, const std::string& path, const std::string& value) {
-    const std::string word = lower_case(value);  // True and true
-    for (const auto& key : {word, std::string("*")})
-        if (const auto refusal = foreign.refused.find(key); refusal != foreign.refused.end())
-            throw ConfigError(concat("'", path, ": ", value, "' cannot be followed: ", refusal->second));
-    if (foreign.words.empty()) return value;
-    const auto found = foreign.words.find(word);
-    if (found != foreign.words.end()) return found->second;
-    std::vector<std::string> allowed;
-    for (const auto& [name, meaning] : foreign.words) allowed.push_back(name);
-    throw ConfigError(concat("'", path, "' must be one of ", core::join(allowed, " | "), ", not '", value, "'"));
-}
-
 /// Our own name for something, or one that is understood where it is read.
 bool is_own(const ForeignKey& foreign, const std::string& section, const std::string& path) {
-    return path == foreign.key || (section == "train" && foreign.key == "train.accumulation");
+    return path == foreign.key || foreign.key.starts_with(path + '.') ||
+           (section == "train" && foreign.key == "train.accumulation");
 }
 
 std::string ours_of(const ForeignKey& foreign, const std::string& word) {
@@ -47,55 +35,155 @@ std::string ours_of(const ForeignKey& foreign, const std::string& word) {
     return word.empty() ? concat("the default of `", foreign.key, '`') : concat('`', foreign.key, ": ", word, '`');
 }
 
+std::string text_of(const ForeignKey& foreign, config::Section& given) {
+    if (foreign.value == ForeignValue::anything) return "...";
+    if (foreign.value == ForeignValue::whole_numbers) {
+        std::vector<int64_t> numbers;
+        given.value(foreign.name, numbers, "");
+        return concat('[', core::join(numbers), ']');
+    }
+    std::string text;
+    given.value(foreign.name, text, "");
+    return text;
+}
+
+/// What the run does with a name that has no key of ours.
+void take(const ForeignKey& foreign, const std::string& path, const std::string& value, ForeignNames& names) {
+    const bool yes = lower_case(value) == "true";
+    if (foreign.name == "distributed" || foreign.name == "use_ddp") {
+        if (names.distributed.value_or(yes) != yes)
+            throw ConfigError(concat("'", path, ": ", value, "' contradicts 'distributed' or 'use_ddp' beside it"));
+        names.distributed = yes;
+    }
+    if (foreign.name == "use_wandb" || foreign.name == "wandb") {
+        if (yes && !names.wandb_project) names.wandb_project = "";
+    }
+    if (foreign.name == "wandb_project") names.wandb_project = value;
+}
+
 }  // namespace
 
+std::string in_our_words(const ForeignKey& foreign, const std::string& value, const std::string& given) {
+    const std::string word = lower_case(value);  // True and true
+    for (const auto& key : {word, std::string("*")})
+        if (const auto refusal = foreign.refused.find(key);
+            refusal != foreign.refused.end() && !foreign.words.contains(word))
+            throw ConfigError(concat("'", given, "' cannot be followed: ", refusal->second));
+    if (foreign.words.empty()) return value;
+    const auto found = foreign.words.find(word);
+    if (found != foreign.words.end()) return found->second;
+    std::vector<std::string> allowed;
+    for (const auto& [name, meaning] : foreign.words) allowed.push_back(name);
+    throw ConfigError(
+        concat("'", foreign.name, "' must be one of ", core::join(allowed, " | "), ", not '", value, "'"));
+}
+
 const std::vector<ForeignKey>& foreign_keys() {
-    static const std::string launcher =
-        "MPI says it: start one rank per GPU with 'mpirun -np N', and leave this key out";
+    static const std::string launcher = "MPI says it: start one rank per GPU with 'mpirun -np N', and leave this out";
+    static const std::string convert =
+        "training reads shards: 'convert_dataset --input FOLDER --output SHARDS' makes them once, and --data SHARDS "
+        "names them";
+    static const std::string run_name = "a run is named by its folder: --run runs/NAME";
+    static const std::string wandb =
+        "the run sends nothing; it says at start how `tools/export_wandb.py` writes it for `wandb sync`";
+    static const std::string ranks =
+        "compared with the ranks that were started: `false` with more than one is an error, `true` with one trains "
+        "alone";
+    static const std::map<std::string, std::string> either{{"true", ""}, {"false", ""}};
+    using enum ForeignOption;
+    using enum ForeignValue;
     static const std::vector<ForeignKey> table{
         {"batch_size", "data.batch_size", {}},
         {"global_batch_size", "data.global_batch_size", {}},
+        {"volume_size", "data.crop_size", {}, {}, "", none, whole_numbers},
         {"num_workers",
          "data.threads",
          {},
          {{"0", "crops are read by threads beside the training, and one is the least: num_workers: 1"}}},
         {"persistent_workers",
          "",
-         {{"true", ""}, {"false", ""}},
+         either,
          {},
-         "either: reading threads live as long as the run, and nothing that they hold depends on the epoch before"},
+         "reading threads live as long as the run, and nothing that they hold depends on the epoch before"},
+        {"pin_memory", "", either, {}, "batches reach a GPU out of pinned memory, and there is none without a GPU"},
+        {"cache_in_memory",
+         "",
+         {{"false", ""}},
+         {{"true", "say how much memory: data.cache_mb, in MiB a rank, keeps decoded volumes"}},
+         "shards are read as crops are needed"},
+        {"augmentation",
+         "data.flip_probability",
+         {{"true", ""}, {"false", "0"}},
+         {},
+         "flips only: what data.spatial and data.intensity do is said by their own keys"},
         {"gradient_accumulation_steps", "train.accumulation", {}},
         {"accumulation_steps", "train.accumulation", {}},
         {"num_epochs", "train.epochs", {}},
         {"max_epochs", "train.epochs", {}},
+        {"n_epochs", "train.epochs", {}},
+        {"num_epochs_per_stage", "train.epochs", {}, {}, "a stage is a run of its own"},
+        {"stage_configs",
+         "",
+         {},
+         {{"*",
+           "a stage is a run of its own: a configuration with its data.crop_size, and train.init_from: the run of the "
+           "stage before"}},
+         "",
+         none,
+         anything},
         {"val_interval", "train.validate_every_epochs", {}},
         {"early_stopping_patience", "train.early_stopping.patience", {}},
         {"learning_rate", "train.optimizer.lr", {}},
-        {"sync_batchnorm", "model.norm", {{"true", "sync_batch"}, {"false", ""}}},
+        {"grad_clip", "train.clip_norm", {}},
+        {"ema", "train.ema.enabled", {{"true", "true"}, {"false", "false"}}},
+        {"ema_rate", "train.ema.decay", {}},
+        {"ema_decay", "train.ema.decay", {}},
+        {"sync_batchnorm",
+         "model.norm",
+         {{"true", "sync_batch"}, {"false", ""}},
+         {},
+         "in place of group normalisation too"},
         {"gradient_checkpointing", "model.activation_checkpointing", {}},
         {"amp", "train.precision", {{"true", "auto"}, {"false", "fp32"}}},
         {"mixed_precision",
          "train.precision",
-         {{"no", "fp32"}, {"false", "fp32"}, {"true", "auto"}, {"fp16", "fp16"}, {"bf16", "bf16"}}},
+         {{"no", "fp32"}, {"false", "fp32"}, {"true", "auto"}, {"fp16", "fp16"}, {"bf16", "bf16"}},
+         {},
+         "",
+         ForeignOption::given},
         {"overwrite",
          "run.if_exists",
          {{"false", "number"}},
          {{"true",
            "no run is deleted here.  Remove the folder yourself, or leave this key out and say --resume none to start "
-           "over "
-           "in it, or overwrite: False to take a numbered folder beside it"}}},
-        {"distributed",
+           "over in it, or overwrite: False to take a numbered folder beside it"}}},
+        {"distributed", "", either, {}, ranks, flag},
+        {"use_ddp", "", either, {}, ranks + "; ranks are data parallel in one way only", flag},
+        {"use_wandb", "", either, {}, wandb, flag},
+        {"wandb", "", either, {}, wandb, flag},
+        {"wandb_project",
          "",
-         {{"true", ""}, {"false", ""}},
          {},
-         "compared with the ranks that were started: `false` with more than one is an error, `true` with one trains "
-         "alone"},
-        {"multi_gpu", "", {}, {{"*", launcher}}},
+         {},
+         "as `use_wandb: true`, and the project that the export names",
+         ForeignOption::given},
+        {"gpus",
+         "",
+         {{"auto", ""}},
+         {{"*", launcher + "; CUDA_VISIBLE_DEVICES chooses among a node's GPUs"}},
+         "each rank takes a GPU of its node",
+         ForeignOption::given},
+        {"multi_gpu", "", {}, {{"*", launcher}}, "", flag},
+        {"num_processes", "", {}, {{"*", launcher}}, "", ForeignOption::given},
+        {"method", "", {}, {{"*", "there is one way to start ranks, MPI's: mpirun or srun"}}, "", ForeignOption::given},
         {"world_size", "", {}, {{"*", launcher}}},
         {"local_rank", "", {}, {{"*", launcher}}},
         {"master_addr", "", {}, {{"*", launcher}}},
         {"master_port", "", {}, {{"*", launcher}}},
-        {"run_id", "", {}, {{"*", "a run is named by its folder: --run runs/NAME"}}},
+        {"run_id", "", {}, {{"*", run_name}}},
+        {"doc", "", {}, {{"*", run_name}}, "", ForeignOption::given},
+        {"data_root", "", {}, {{"*", convert}}, "", ForeignOption::given},
+        {"dataset_path", "", {}, {{"*", convert}}},
     };
     return table;
 }
@@ -103,7 +191,7 @@ const std::vector<ForeignKey>& foreign_keys() {
 ForeignNames accept_foreign_keys(config::Document& document) {
     ForeignNames names;
     auto root = document.root();
-    for (const std::string section : {"training", "train", "data", ""}) {
+    for (const std::string section : {"training", "train", "data", "model", ""}) {
         if (!section.empty() && !root.has(section)) continue;
         auto given = section.empty() ? root : root.section(section, "");
         for (const auto& foreign : foreign_keys()) {
@@ -111,11 +199,10 @@ ForeignNames accept_foreign_keys(config::Document& document) {
             if (is_own(foreign, section, path) || !given.has(foreign.name)) continue;
             if (!foreign.key.empty() && has(root, foreign.key))
                 throw ConfigError(concat("'", path, "' is another name of '", foreign.key, "'; give only one of them"));
-            std::string value;
-            given.value(foreign.name, value, "");
-            const std::string ours = translated(foreign, path, value);
-            if (!ours.empty()) document.set(concat(foreign.key, '=', ours));
-            if (foreign.name == "distributed") names.distributed = lower_case(value) == "true";
+            const std::string value = text_of(foreign, given);
+            const std::string ours = in_our_words(foreign, value, concat(path, ": ", value));
+            if (!foreign.key.empty() && !ours.empty()) document.set(concat(foreign.key, '=', ours));
+            take(foreign, path, value, names);
             names.accepted.insert(path);
         }
     }
@@ -124,18 +211,27 @@ ForeignNames accept_foreign_keys(config::Document& document) {
 
 std::string foreign_keys_as_markdown() {
     std::string table =
-        "Names of other programs are understood too, in the sections `training`, `train` and `data` and at top "
-        "level:\n\n"
-        "| name | here |\n|---|---|\n";
+        "Names of other programs are understood too, in the sections `training`, `train`, `data` and `model` and at "
+        "top "
+        "level, some as options of `train`:\n\n"
+        "| name | option | here |\n|---|---|---|\n";
     for (const auto& foreign : foreign_keys()) {
         std::vector<std::string> parts;
-        if (!foreign.meaning.empty()) parts.push_back(foreign.meaning);
-        if (!foreign.key.empty() && foreign.words.empty()) parts.push_back(concat('`', foreign.key, '`'));
+        if (!foreign.key.empty() && foreign.words.empty()) parts.push_back(concat("alias of `", foreign.key, '`'));
         for (const auto& [word, own] : foreign.words)
-            if (!foreign.key.empty()) parts.push_back(concat('`', word, "`: ", ours_of(foreign, own)));
+            if (!foreign.key.empty()) parts.push_back(concat("alias: `", word, "` is ", ours_of(foreign, own)));
+        const bool whatever = foreign.words.empty() ? foreign.refused.empty() : foreign.words.size() > 1;
+        if (foreign.key.empty() && whatever) parts.emplace_back("accepted");
+        if (foreign.key.empty() && foreign.words.size() == 1)
+            parts.push_back(concat('`', foreign.words.begin()->first, "` is accepted"));
+        if (!foreign.meaning.empty()) parts.push_back(foreign.meaning);
         for (const auto& [value, reason] : foreign.refused)
-            parts.push_back(concat(value == "*" ? "" : concat('`', value, "` is "), "refused: ", reason));
-        table += concat("| `", foreign.name, "` | ", core::join(parts, "; "), " |\n");
+            parts.push_back(concat(value != "*"            ? concat('`', value, "` is ")
+                                   : foreign.words.empty() ? ""
+                                                           : "anything else is ",
+                                   "refused: ", reason));
+        const std::string option = foreign.option == ForeignOption::none ? "" : concat("`--", foreign.name, "` ");
+        table += concat("| `", foreign.name, "` | ", option, "| ", core::join(parts, "; "), " |\n");
     }
     return table;
 }

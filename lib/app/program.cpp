@@ -85,9 +85,11 @@ void settle_files() {
 std::optional<Arguments> parse(int argc, char** argv, const ProgramTable& table, bool is_root) {
     options::options_description all(table.options);
     all.add_options()("help", "print this text")("version", "print the versions of the program and its libraries");
+    options::options_description understood(all);
+    understood.add(table.hidden);
     Arguments arguments;
     try {
-        options::store(options::command_line_parser(argc, argv).options(all).positional({}).run(), arguments);
+        options::store(options::command_line_parser(argc, argv).options(understood).positional({}).run(), arguments);
         if (arguments.count("help") || arguments.count("version")) {
             if (is_root && arguments.count("help")) std::cout << table.name << ": " << table.purpose << "\n\n" << all;
             if (is_root && !arguments.count("help")) std::cout << version_text(table.name);

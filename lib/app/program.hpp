@@ -15,6 +15,7 @@ struct ProgramTable {
     std::string name;
     std::string purpose;  // one or two sentences for --help
     boost::program_options::options_description options;
+    boost::program_options::options_description hidden{};  // understood, and not in --help
 };
 
 using Arguments = boost::program_options::variables_map;

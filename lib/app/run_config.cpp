@@ -4,6 +4,7 @@
 #include <set>
 
 #include "app/foreign_keys.hpp"
+#include "app/foreign_options.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 
@@ -96,11 +97,13 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
     if (const auto resume = one_of(arguments, "resume", "resume_from")) document.set("checkpoint.resume=" + *resume);
     if (arguments.count("set"))
         for (const auto& assignment : arguments["set"].as<std::vector<std::string>>()) document.set(assignment);
+    set_foreign_options(arguments, document);
     const auto foreign = accept_foreign_keys(document);
     RunConfig config;
     config.read(document);
     if (!foreign.accepted.empty()) config = in_own_words(config, foreign.accepted);
     config.distributed = foreign.distributed;
+    config.wandb_project = foreign.wandb_project;
     if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
     if (const auto run = one_of(arguments, "run", "checkpoint_dir")) config.run = *run;
     config.dry_run = is_on(arguments, "dry-run");

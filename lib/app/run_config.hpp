@@ -23,6 +23,7 @@ struct RunConfig {
     report::RunOptions run_options;
 
     std::optional<bool> distributed;  // another program's word for "more than one rank", where it was given
+    std::optional<std::string> wandb_project;  // W&B was asked for, with this project or none ("")
     std::filesystem::path shards;  // --data
     std::filesystem::path run;     // --run
     bool dry_run = false;          // --dry-run

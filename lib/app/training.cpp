@@ -33,6 +33,13 @@ std::filesystem::path take_run_folder(OpenRun& open, const RunConfig& config) {
     return root;
 }
 
+std::string wandb_advice(const RunConfig& config, const std::string& run) {
+    const std::string project =
+        config.wandb_project->empty() ? "" : core::concat(" --project '", *config.wandb_project, '\'');
+    return core::concat("W&B: nothing is sent from here; 'tools/export_wandb.py --run ", run.empty() ? "RUN" : run,
+                        " --output DIR", project, "' writes this run for 'wandb sync', at any time");
+}
+
 }  // namespace
 
 OpenRun open_run(comm::World& world, const RunConfig& config) {
@@ -83,6 +90,7 @@ core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     for (const auto& line :
          batch_arithmetic(config, *comm, *task, run.record.global_micro_batch, run.record.threads_per_rank))
         core::log::info(line);
+    if (config.wandb_project) core::log::info(wandb_advice(config, run.record.paths.root));
     if (config.dry_run) return core::ExitCode::done;
     train::Trainer trainer(config.train, *task, world, *comm, run.record);
     const comm::RescueScope rescue(watchdog, [&] { return trainer.rescue(); });

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/foreign_options.hpp"
 #include "app/run_config.hpp"
 #include "core/error.hpp"
 
@@ -13,7 +14,8 @@ namespace vox::app {
 /// What a command line gives; `yaml` stands for the configuration file.
 inline RunConfig configured(const std::string& yaml, std::vector<std::string> words = {}) {
     Arguments arguments;
-    const auto table = training_options();
+    auto table = training_options();
+    table.add(foreign_options());
     boost::program_options::store(boost::program_options::command_line_parser(words).options(table).run(), arguments);
     return read_run_config(arguments, yaml, "test.yaml");
 }

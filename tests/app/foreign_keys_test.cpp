@@ -33,6 +33,14 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         {"gradient_checkpointing", {"true", "true"}},
         {"amp", {"true", "auto"}},
         {"mixed_precision", {"fp16", "fp16"}},
+        {"volume_size", {"[64, 48, 32]", "[64, 48, 32]"}},
+        {"augmentation", {"false", "0"}},
+        {"n_epochs", {"5", "5"}},
+        {"num_epochs_per_stage", {"5", "5"}},
+        {"grad_clip", {"1.5", "1.5"}},
+        {"ema", {"true", "true"}},
+        {"ema_rate", {"0.75", "0.75"}},
+        {"ema_decay", {"0.75", "0.75"}},
     };
     size_t with_a_key = 0;
     for (const auto& foreign : foreign_keys()) {
@@ -76,17 +84,22 @@ TEST(ForeignKeys, DistributedIsKeptForWhoKnowsTheRanks) {
 TEST(ForeignKeys, WhatCannotBeFollowedIsRefusedByNameWithWhatToDo) {
     const std::map<std::string, std::pair<std::string, std::string>> examples{
         // given, and what the message says to do
-        {"num_workers", {"0", "num_workers: 1"}},   {"overwrite", {"True", "--resume none"}},
-        {"multi_gpu", {"true", "mpirun -np N"}},    {"world_size", {"4", "mpirun -np N"}},
-        {"local_rank", {"0", "mpirun -np N"}},      {"master_addr", {"localhost", "mpirun -np N"}},
-        {"master_port", {"12355", "mpirun -np N"}}, {"run_id", {"tumor", "--run runs/NAME"}},
+        {"num_workers", {"0", "num_workers: 1"}},       {"overwrite", {"True", "--resume none"}},
+        {"multi_gpu", {"true", "mpirun -np N"}},        {"world_size", {"4", "mpirun -np N"}},
+        {"local_rank", {"0", "mpirun -np N"}},          {"master_addr", {"localhost", "mpirun -np N"}},
+        {"master_port", {"12355", "mpirun -np N"}},     {"run_id", {"tumor", "--run runs/NAME"}},
+        {"cache_in_memory", {"true", "data.cache_mb"}}, {"stage_configs", {"[{name: stage1}]", "train.init_from"}},
+        {"gpus", {"'0,1'", "CUDA_VISIBLE_DEVICES"}},    {"num_processes", {"4", "mpirun -np N"}},
+        {"method", {"torchrun", "mpirun or srun"}},     {"doc", {"first", "--run runs/NAME"}},
+        {"data_root", {"/data", "convert_dataset"}},    {"dataset_path", {"/data", "convert_dataset"}},
     };
     size_t with_refusals = 0;
     for (const auto& foreign : foreign_keys()) {
         if (foreign.refused.empty()) continue;
         const auto& [given, advice] = examples.at(foreign.name);
         const std::string message = refusal(kLeast + "\ntraining: {" + foreign.name + ": " + given + "}");
-        EXPECT_THAT(message, HasSubstr("'training." + foreign.name + ": " + given + "' cannot be followed"));
+        const std::string shown = given == "'0,1'" ? "0,1" : foreign.value == ForeignValue::anything ? "..." : given;
+        EXPECT_THAT(message, HasSubstr("'training." + foreign.name + ": " + shown + "' cannot be followed"));
         EXPECT_THAT(message, HasSubstr(advice));
         ++with_refusals;
     }
@@ -95,12 +108,14 @@ TEST(ForeignKeys, WhatCannotBeFollowedIsRefusedByNameWithWhatToDo) {
 
 TEST(ForeignKeys, AreAllInTheTableForUsersWithTheirMeaning) {
     const std::string table = foreign_keys_as_markdown();
-    EXPECT_THAT(table, HasSubstr("| `num_workers` | `data.threads`; `0` is refused: "));
-    EXPECT_THAT(
-        table,
-        HasSubstr("| `sync_batchnorm` | `false`: the default of `model.norm`; `true`: `model.norm: sync_batch` |"));
+    EXPECT_THAT(table, HasSubstr("| `num_workers` | | alias of `data.threads`; `0` is refused: "));
+    EXPECT_THAT(table, HasSubstr("| `sync_batchnorm` | | alias: `false` is the default of `model.norm`; "
+                                 "alias: `true` is `model.norm: sync_batch`; "));
+    EXPECT_THAT(table, HasSubstr("| `gpus` | `--gpus` | `auto` is accepted; "));
+    EXPECT_THAT(table, HasSubstr("| `use_ddp` | `--use_ddp` | accepted; "));
+    EXPECT_THAT(table, HasSubstr("| `doc` | `--doc` | refused: "));
     for (const auto& foreign : foreign_keys()) EXPECT_THAT(table, HasSubstr("| `" + foreign.name + "` | "));
-    EXPECT_THAT(table, testing::Not(HasSubstr("` |  |"))) << "a name that means nothing";
+    EXPECT_THAT(table, testing::Not(HasSubstr("|  |"))) << "a name that means nothing";
 }
 
 TEST(ForeignKeys, FalseLeavesTheDefaultOrTurnsOff) {
@@ -122,6 +137,50 @@ TEST(ForeignOptions, ResumeFromAndCheckpointDir) {
     EXPECT_EQ(config.checkpoint.resume, "/runs/b");
     EXPECT_EQ(config.run, "/runs/a");
     EXPECT_THAT(refusal(kLeast, {"--run", "a", "--checkpoint_dir", "b"}), HasSubstr("give only one of them"));
+}
+
+TEST(ForeignOptions, AreUnderstoodAsTheirKeysAre) {
+    const auto config =
+        configured(kLeast, {"--mixed_precision", "bf16", "--distributed", "--use_ddp", "--gpus", "auto"});
+    EXPECT_EQ(config.train.precision, "bf16");
+    EXPECT_EQ(config.distributed, true);
+    EXPECT_THAT(config.resolved_yaml, testing::Not(HasSubstr("gpus")));
+    EXPECT_EQ(configured(kLeast).distributed, std::nullopt) << "a switch that nobody gave";
+}
+
+TEST(ForeignOptions, WhatCannotBeFollowedIsAUsageErrorWithWhatToDo) {
+    const std::map<std::vector<std::string>, std::string> examples{
+        {{"--gpus", "0,1"}, "CUDA_VISIBLE_DEVICES"}, {{"--multi_gpu"}, "mpirun -np N"},
+        {{"--num_processes", "4"}, "mpirun -np N"},  {{"--method", "accelerate"}, "mpirun or srun"},
+        {{"--doc", "first"}, "--run runs/NAME"},     {{"--data_root", "/d"}, "convert_dataset"},
+        {{"--mixed_precision", "fp8"}, "bf16"},
+    };
+    for (const auto& [words, advice] : examples) {
+        EXPECT_THROW(configured(kLeast, words), core::UsageError) << words[0];
+        EXPECT_THAT(refusal(kLeast, words), HasSubstr(advice));
+    }
+    size_t options = 0;
+    for (const auto& foreign : foreign_keys()) options += foreign.option != ForeignOption::none;
+    EXPECT_EQ(foreign_options().options().size(), options);
+}
+
+TEST(ForeignWandb, IsRememberedWithItsProject) {
+    EXPECT_EQ(configured(kLeast).wandb_project, std::nullopt);
+    EXPECT_EQ(configured(kLeast + "\nuse_wandb: false").wandb_project, std::nullopt);
+    EXPECT_EQ(configured(kLeast + "\nuse_wandb: true").wandb_project, "");
+    EXPECT_EQ(configured(kLeast + "\ntraining: {use_wandb: true, wandb_project: brats}").wandb_project, "brats");
+    EXPECT_EQ(configured(kLeast, {"--wandb"}).wandb_project, "");
+    EXPECT_EQ(configured(kLeast, {"--use_wandb", "--wandb_project", "it's: mine"}).wandb_project, "it's: mine");
+}
+
+TEST(ForeignKeys, TwoWordsForRanksMustAgree) {
+    EXPECT_EQ(configured(kLeast + "\nuse_ddp: false").distributed, false);
+    EXPECT_THAT(refusal(kLeast + "\nuse_ddp: true\ndistributed: false"), HasSubstr("contradicts"));
+}
+
+TEST(ForeignKeys, OurOwnSectionsKeepTheirNames) {
+    EXPECT_TRUE(configured("train: {steps: 20, ema: {enabled: true}}").train.ema.enabled);
+    EXPECT_TRUE(configured(kLeast + "\nmodel: {ema: true, ema_rate: 0.5}").train.ema.enabled);
 }
 
 }  // namespace
