@@ -40,4 +40,11 @@ mkdir -p "$cache"
     echo "setup: installing the CUDA compiler"
     "$venv/bin/pip" install --quiet --disable-pip-version-check 'cuda-toolkit[nvcc,cccl,crt]==13.0.2' 'nvidia-nvvm==13.0.88'
   fi
+  # wandb, for the test of its export (129 MB): it wants an older protobuf than TensorBoard has, so it lives alone.
+  if [ ! -e "$cache/venv-wandb0.21.4/.done" ]; then
+    echo "setup: installing wandb for its test"
+    python3 -m venv "$cache/venv-wandb0.21.4"
+    "$cache/venv-wandb0.21.4/bin/pip" install --quiet --disable-pip-version-check wandb==0.21.4 pyyaml==6.0.4
+    touch "$cache/venv-wandb0.21.4/.done"
+  fi
 ) 9>"$cache/.setup.lock"
