@@ -38,6 +38,9 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         {"n_epochs", {"5", "5"}},
         {"num_epochs_per_stage", {"5", "5"}},
         {"grad_clip", {"1.5", "1.5"}},
+        {"num_timesteps", {"500", "500"}},
+        {"num_diffusion_timesteps", {"500", "500"}},
+        {"v_parameterization", {"true", "v"}},
         {"ema", {"true", "true"}},
         {"ema_rate", {"0.75", "0.75"}},
         {"ema_decay", {"0.75", "0.75"}},
@@ -47,7 +50,8 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         if (foreign.key.empty()) continue;
         const auto& [given, expected] = examples.at(foreign.name);
         const std::string& name = foreign.name;
-        const std::string length = foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n";
+        const std::string task = foreign.key.starts_with("diffusion.") ? "task: synthesis\n" : "";
+        const std::string length = task + (foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n");
         std::vector<std::string> places{length + "training: {" + name + ": " + given + "}",
                                         length + name + ": " + given};
         if (foreign.key != "data." + name) places.push_back(length + "data: {" + name + ": " + given + "}");
