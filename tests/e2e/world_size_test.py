@@ -63,7 +63,7 @@ class WorldSize(support.Case):
                      "psnr_brain", 1e-6)
 
     def test_synthesis_fp32_sgd(self):
-        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-3,
+        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-2,
                             "train.optimizer.momentum": 0.9}, SYNTHESIS, "psnr_brain", 1e-2)
 
     def test_accumulation_makes_the_same_batch(self):

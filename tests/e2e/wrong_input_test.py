@@ -46,7 +46,7 @@ WRONG = (
     (*set_to("data.spatial.margin=[2,2,2]"), 78, ("data.spatial: margin: [2, 2, 2] is read for nothing",)),
     (*set_to("data.flip_axes=[]"), 78, ("with no flip_axes contradicts itself",)),
     (*set_to("model.norm=batch"), 78, ("model.norm", "use 'sync_batch' on more than one rank")),
-    (*set_to("model.strides=[2,2]"), 78, ("strides and num_res_units are of unet",)),
+    (*set_to("model.strides=[2,2]"), 78, ("strides is of unet",)),
     (*set_to("loss.name=dice_ce", "loss.lambda_dice=0", "loss.lambda_ce=0"), 78, ("loss: lambda_dice and lambda_ce are both 0",)),
     (*set_to("train.schedule.name=plateau", "train.validate_every_epochs=0"), 78,
      ("train: schedule.name: plateau follows validations", "validate_every_epochs")),
