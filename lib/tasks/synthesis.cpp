@@ -70,6 +70,7 @@ Synthesis::Synthesis(const TaskConfig& config, const TaskContext& context, comm:
 
 std::vector<int64_t> Synthesis::targets(const data::Batch& batch) const {
     std::vector<int64_t> targets;
+    targets.reserve(batch.keys.size());
     for (size_t b = 0; b < batch.keys.size(); ++b)
         targets.push_back(draw_target(batch.keys[b], available_.at(batch.case_ids[b]), facts_.target));
     return targets;
@@ -81,6 +82,7 @@ std::vector<double> Synthesis::weights(const data::Batch& batch) const {
 
 std::vector<at::Tensor> Synthesis::loss_sums(const data::Batch& batch) {
     std::vector<std::vector<int64_t>> available;
+    available.reserve(batch.case_ids.size());
     for (const auto& id : batch.case_ids) available.push_back(available_.at(id));
     const auto places = places_of(batch.image, targets(batch), available,
                                   loss::draw_condition_dropout(batch.keys, config_.diffusion.condition_dropout));
