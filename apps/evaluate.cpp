@@ -1,4 +1,4 @@
-// Scores segmentations, a table a region:
+// Scores segmentations, a table a region, or the channels that a run generates:
 //   build/bin/evaluate --predictions DIR --references DIR --label-scheme brats2020
 //   build/bin/evaluate --predictions DATA --prediction-name t2_anatomy_reader2 --references DATA
 //     --reference-name t2_anatomy_reader1 --label-scheme prostate158_anatomy --surface-distances
@@ -74,7 +74,9 @@ app::ProgramTable table() {
         "--prediction-name)");
     return {
         "evaluate",
-        "Scores label maps against the truth: figures a region and case.\n"
+        "Scores label maps against the truth: figures a region and case; with --run of a synthesis the channels that "
+        "it "
+        "generates.\n"
         "Definitions are those of the section metrics of a configuration: with --run the run's own, unless given here.",
         options};
 }

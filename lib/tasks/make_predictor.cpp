@@ -33,6 +33,7 @@ TrainedRun load_trained(const std::filesystem::path& path, bool best) {
     const auto choice = checkpoint::find(path, best);
     TrainedRun trained;
     trained.state = checkpoint::load(choice);
+    trained.state.optimizer.clear();  // twice the weights' memory, and of no use here
     trained.checkpoint = choice.folder;
     auto document =
         config::Document::parse(trained.state.manifest.config_yaml, choice.folder.string() + "/manifest.json");

@@ -13,7 +13,7 @@ namespace vox::tasks {
 /// A checkpoint that was read, and the configuration that it was trained with.
 struct TrainedRun {
     TaskConfig config;
-    checkpoint::State state;
+    checkpoint::State state;  // without the optimizer's
     std::filesystem::path checkpoint;  // the folder
 };
 
