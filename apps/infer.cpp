@@ -7,7 +7,6 @@
 #include "comm/make_communicator.hpp"
 #include "comm/watchdog.hpp"
 #include "core/log.hpp"
-#include "data/dataset_index.hpp"
 #include "tasks/make_predictor.hpp"
 
 namespace {
@@ -44,31 +43,23 @@ void check_usage(const app::Arguments& arguments) {
         throw core::UsageError("--samples must be at least 1");
 }
 
-struct Folders {
-    std::filesystem::path input, output;
-};
-
-void segment(comm::World& world, const tasks::TrainedRun& trained, const Folders& folders, at::Device device) {
+void segment(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders,
+             at::Device device) {
     std::unique_ptr<tasks::SegmentationPredictor> predictor;
     world.together("loading the model", [&] { predictor = tasks::make_segmentation_predictor(trained, device); });
-    const app::Segmenter segmenter{*predictor, trained.config.data.intensities()};
-    const size_t cases = data::is_shard_folder(folders.input)
-                             ? app::segment_shards(world, folders.input, folders.output, segmenter)
-                             : app::segment_folder(world, folders.input, folders.output, segmenter);
+    const size_t cases = app::segment_cases(world, folders, *predictor, trained.config.data.intensities());
     core::log::info(cases, " label maps in ", folders.output.string());
 }
 
-void generate(comm::World& world, const tasks::TrainedRun& trained, const Folders& folders, at::Device device,
-              const app::Arguments& arguments) {
+void generate(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders,
+              at::Device device, const app::Arguments& arguments) {
     std::unique_ptr<tasks::SynthesisPredictor> predictor;
     world.together("loading the model", [&] {
         predictor = tasks::make_synthesis_predictor(trained, device);
         if (arguments.count("target")) predictor->ask(arguments["target"].as<std::string>());
         if (arguments.count("samples")) predictor->set_samples(arguments["samples"].as<int64_t>());
     });
-    const size_t cases = data::is_shard_folder(folders.input)
-                             ? app::generate_shards(world, folders.input, folders.output, *predictor)
-                             : app::generate_folder(world, folders.input, folders.output, *predictor);
+    const size_t cases = app::generate_cases(world, folders, *predictor);
     core::log::info("volumes of ", cases, " cases in ", folders.output.string());
 }
 
@@ -78,7 +69,7 @@ int main(int argc, char** argv) {
     return app::run_program(argc, argv, table(), [](comm::World& world, const app::Arguments& arguments) {
         check_usage(arguments);
         const std::filesystem::path from = arguments[arguments.count("run") ? "run" : "checkpoint"].as<std::string>();
-        const Folders folders{arguments["input"].as<std::string>(), arguments["output"].as<std::string>()};
+        const app::ResultFolders folders{arguments["input"].as<std::string>(), arguments["output"].as<std::string>()};
         const comm::Watchdog watchdog(world);
         app::settle_threads(world);
         const auto comm = comm::make_communicator(world, {});

@@ -1,5 +1,5 @@
 #pragma once
-// What programs that write a result for each case have in common.
+// What programs that write a result for each case have in common: where cases come from, whose rank makes which, where results go.
 
 #include <filesystem>
 #include <functional>
@@ -16,31 +16,43 @@
 
 namespace vox::app {
 
-/// Rank 0, before any case: the folder takes files, and no input can be overwritten by its own result.
-void make_output(const std::filesystem::path& input, const std::filesystem::path& output);
+struct ResultFolders {
+    std::filesystem::path input, output;
+};
 
-/// How messages name it.
+/// What a model takes of a case.
+struct CaseDemands {
+    std::vector<std::string> channels;  // in the model's order
+    int64_t may_lack = 0;  // so many of them a case of NIfTI files need not have: they are 0 everywhere
+    data::CommonGrid grid;  // onto which NIfTI files come
+    data::Intensities intensities;
+};
+
+/// How messages name a result.
 struct ResultWords {
     std::string doing, done, result;  // "segmenting", "segmented", "label map"
 };
 
-/// All ranks: `make(i)` for every case on its rank.  A case whose files are damaged does not keep the others from their result: rank 0
-/// throws DataError naming all such cases at the end.
-void make_each(comm::World& world, const std::vector<std::string>& ids, const ResultWords& words,
-               const std::function<void(size_t)>& make);
+/// The cases of a folder of shards, or all that data::list_for_model finds in one of NIfTI files.
+class InputCases {
+public:
+    /// All ranks: lists the cases, and makes the output folder.  Throws DataError where the shards hold other channels than the
+    /// model's, or a case lacks more than it may, before any result is made; UsageError where results would overwrite the input.
+    InputCases(comm::World& world, const ResultFolders& folders, CaseDemands demands);
 
-/// A case's channels in the order of `wanted`, of which it may lack so many.  Throws DataError where it lacks more.
-data::CaseFiles choose_channels(const data::CaseFiles& files, const std::vector<std::string>& wanted,
-                                int64_t may_lack = 0);
+    size_t size() const { return ids_.size(); }
+    /// All ranks: `make` gets each case on its rank, as the network sees it.  A case whose files are damaged does not keep the
+    /// others from their result: rank 0 throws DataError naming all such cases at the end.
+    void each(comm::World& world, const ResultWords& words, const std::function<void(const data::Sample&)>& make) const;
 
-/// A case out of files, as a network sees it.
-struct FileCase {
-    data::CaseData data;
-    data::Sample sample;  // its info is `data`'s: a FileCase is not copied
+private:
+    void read(size_t index, const std::function<void(const data::Sample&)>& make) const;
+
+    CaseDemands demands_;
+    std::vector<std::string> ids_;
+    std::unique_ptr<data::ShardReader> reader_;  // of shards
+    std::vector<data::CaseFiles> files_;  // of NIfTI files: the model's channels in the model's order
 };
-/// Any rank.  Throws DataError.
-std::unique_ptr<FileCase> read_file_case(const data::CaseFiles& files, const data::CommonGrid& grid,
-                                         const data::Intensities& intensities);
 
 /// Throws DataError unless the shards hold the model's channels in the model's order.
 void check_channels(const data::ShardReader& reader, const std::filesystem::path& shards,
