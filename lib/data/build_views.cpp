@@ -131,22 +131,24 @@ void ViewComparisons::say() const {
     }
 }
 
-ViewSet views_of(const Listing& listing, const ViewOptions& options) {
+ViewSet views_of(const CaseFiles& files, const ViewOptions& options) {
     ViewSet views{{}, {options.size, options.size}, options.make ? "attenuation" : "none"};
     if (options.make) views.names = {ops::view_name(ops::View::ap), ops::view_name(ops::View::lateral)};
+    for (const auto& view : files.views) views.names.push_back(view.name);
+    return views;
+}
+
+ViewSet views_of(const Listing& listing, const ViewOptions& options) {
     // Cases that lack a view are refused: any other has them all.
     const auto whole = std::ranges::find_if(listing.cases, [](const auto& files) { return files.problem.empty(); });
     core::check(whole != listing.cases.end(), "a data set has a case");
-    for (const auto& view : whole->views) views.names.push_back(view.name);
-    return views;
+    return views_of(*whole, options);
 }
 
 std::vector<ViewComparison> add_views(CaseData& data, const CaseFiles& files, const ViewOptions& options) {
     core::check(data.info.channels() == 1 && options.size > 0, "views are made of one CT");
-    data.info.views = views_of({.channels = {}, .cases = {files}, .scheme_hint = {}}, options);
-    std::vector<ops::View> kinds;
-    for (const auto& name : data.info.views.names) kinds.push_back(ops::view_of(name));
-    std::vector<float> projected = projections(data, kinds, options.size);
+    data.info.views = views_of(files, options);
+    std::vector<float> projected = projections(data, kinds_of(data.info.views), options.size);
     if (options.make) {
         data.views = std::move(projected);
         return {};

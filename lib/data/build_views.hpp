@@ -44,12 +44,12 @@ private:
     std::map<std::string, ViewComparison> found_;  // by "id, view name"
 };
 
-/// What every case of a listing has, once it is converted.
+/// What a case has, once it is converted; and every case of a listing.
+ViewSet views_of(const CaseFiles& files, const ViewOptions& options);
 ViewSet views_of(const Listing& listing, const ViewOptions& options);
 
 /// Fills views of `data`, whose image is a CT in HU: `files.views`, in their order, of unit "none", or ap and lateral of unit
-/// "attenuation".  Returns how each picture lies; nothing where they were made.  Throws
-/// DataError as `read_picture`.
+/// "attenuation".  Returns how each picture lies; nothing where they were made.  Throws DataError as `read_picture`.
 std::vector<ViewComparison> add_views(CaseData& data, const CaseFiles& files, const ViewOptions& options);
 
 }  // namespace vox::data

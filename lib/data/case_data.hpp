@@ -30,8 +30,8 @@ struct NamedVolume {
     NiftiImage image;
 };
 
-/// The volumes of a case's channels, each file read once; `spacing_mm` D,H,W is that of .npy files.  Throws DataError as `read_nifti`, and where a 4-D file holds another
-/// number of volumes than expected.
+/// The volumes of a case's channels, each file read once; `spacing_mm` D,H,W is that of .npy files.  Throws DataError as `read_nifti`,
+/// and where a 4-D file holds another number of volumes than expected.
 std::vector<NamedVolume> read_channels(const CaseFiles& files, const core::Double3& spacing_mm = {});
 
 /// Brings the channels to RAS and to one lossless type, and measures what the shard records of a case.  `label` may be null.

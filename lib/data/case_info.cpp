@@ -6,7 +6,6 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/shard_format.hpp"
-#include "ops/view.hpp"
 
 namespace vox::data {
 
@@ -21,6 +20,12 @@ void check_case_id(const std::string& id) {
                                "' cannot be the name of a case: 1 to 200 bytes, no slash, no control character, ",
                                "no leading dot"));
     }
+}
+
+std::vector<ops::View> kinds_of(const ViewSet& views) {
+    std::vector<ops::View> kinds;
+    for (const auto& name : views.names) kinds.push_back(ops::view_of(name));
+    return kinds;
 }
 
 std::string describe(const ViewSet& views) {

@@ -10,6 +10,7 @@
 #include "core/geometry.hpp"
 #include "data/nifti.hpp"
 #include "data/voxel_type.hpp"
+#include "ops/view.hpp"
 
 namespace vox::data {
 
@@ -48,6 +49,8 @@ struct ViewSet {
     bool operator==(const ViewSet&) const = default;
 };
 
+/// What its names mean, in their order.  Throws DataError for an unknown one.
+std::vector<ops::View> kinds_of(const ViewSet& views);
 /// "2 of 512x512 (ap, lateral, attenuation)", "none", for messages.
 std::string describe(const ViewSet& views);
 /// Throws DataError unless names are different ones that are known, at most `format::kMaxViews`, sizes within the format's limits

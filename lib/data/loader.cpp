@@ -61,12 +61,6 @@ core::Index3 view_shape(const ViewSet& views) {
     return {static_cast<int64_t>(views.names.size()), views.size[0], views.size[1]};
 }
 
-std::vector<ops::View> kinds_of(const ViewSet& views) {
-    std::vector<ops::View> kinds;
-    for (const auto& name : views.names) kinds.push_back(ops::view_of(name));
-    return kinds;
-}
-
 }  // namespace
 
 struct Loader::State {

@@ -39,10 +39,10 @@ at::Tensor depth_distribution(const at::Tensor& logits, const at::Tensor& prior)
     return at::softmax(logits + prior.log().view({1, prior.size(0), 1, 1}), 1);
 }
 
-at::Tensor lift(const at::Tensor& maps, const at::Tensor& distribution, XrayView view) {
+at::Tensor lift(const at::Tensor& maps, const at::Tensor& distribution, ops::View view) {
     const auto values = maps.flip({2, 3});  // [B,C,D,H or W]
     const auto shares = distribution.flip({1, 2, 3});  // [B,W or H,D,H or W]
-    if (view == XrayView::ap) return values.unsqueeze(3) * shares.permute({0, 2, 1, 3}).unsqueeze(1);
+    if (view == ops::View::ap) return values.unsqueeze(3) * shares.permute({0, 2, 1, 3}).unsqueeze(1);
     return values.unsqueeze(4) * shares.permute({0, 2, 3, 1}).unsqueeze(1);
 }
 
@@ -53,11 +53,10 @@ DepthLifting::DepthLifting(const Shape& shape, WeightSource& weights) : shape_(s
     norm2_ = register_module("norm2", make_norm("group", 128, 8, nullptr));
     // A convolution 1x1x1 after the lifting would be the same function: the shares are those of all channels.
     values_ = register_module("values", make_conv(shape.in_channels, shape.out_channels, 1, false, weights));
-    const std::array kinds{XrayView::ap, XrayView::lateral};
-    const std::array<std::string, 2> names{"ap", "lateral"};
+    const std::array kinds{ops::View::ap, ops::View::lateral};
     for (size_t i = 0; i < static_cast<size_t>(shape.num_views); ++i) {
-        const int64_t depths = kinds[i] == XrayView::ap ? shape.volume_size[1] : shape.volume_size[2];
-        const auto parent = register_module(names[i], std::make_shared<torch::nn::Module>());
+        const int64_t depths = kinds[i] == ops::View::ap ? shape.volume_size[1] : shape.volume_size[2];
+        const auto parent = register_module(ops::view_name(kinds[i]), std::make_shared<torch::nn::Module>());
         views_.push_back({.view = kinds[i],
                           .head = parent->register_module("head", make_conv(128, depths, 1, true, weights)),
                           .gains = parent->register_parameter("gains", at::zeros({3}))});
@@ -66,8 +65,8 @@ DepthLifting::DepthLifting(const Shape& shape, WeightSource& weights) : shape_(s
 
 at::Tensor DepthLifting::lift_view(const View& view, const at::Tensor& maps) const {
     const auto& [depth, height, width] = shape_.volume_size;
-    const std::array plane{depth, view.view == XrayView::ap ? width : height};
-    const int64_t depths = view.view == XrayView::ap ? height : width;
+    const std::array plane{depth, view.view == ops::View::ap ? width : height};
+    const int64_t depths = view.view == ops::View::ap ? height : width;
     auto x = at::silu(norm1_->forward(conv1_->forward(maps)));
     x = view.head->forward(at::silu(norm2_->forward(conv2_->forward(x))));
     // Interpolated last: of shares that sum to 1 the interpolated ones do too.

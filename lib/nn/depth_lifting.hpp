@@ -16,10 +16,9 @@
 
 #include "nn/convolution_2d.hpp"
 #include "nn/norm.hpp"
+#include "ops/view.hpp"
 
 namespace vox::nn {
-
-enum class XrayView { ap, lateral };
 
 /// gains [3] -> [depths] of the same dtype: how likely a depth is at all, sigmoid(gain) in each of three ranges, the first
 /// quarter from the source (ap: anterior), the middle half and the last quarter (ap: posterior).  Ranges pass into each other
@@ -32,7 +31,7 @@ at::Tensor depth_distribution(const at::Tensor& logits, const at::Tensor& prior)
 /// maps [B,C,rows,columns] and distribution [B,depths,rows,columns] -> [B,C,D,H,W]: along its ray each value of a map stands at
 /// every depth times the share that the distribution has there.  D is rows; ap: H is depths, W columns; lateral: H is columns,
 /// W depths.
-at::Tensor lift(const at::Tensor& maps, const at::Tensor& distribution, XrayView view);
+at::Tensor lift(const at::Tensor& maps, const at::Tensor& distribution, ops::View view);
 
 /// Maps of all views, each lifted along its own axis, added up.  The depths of a ray are told from the map around it; their number
 /// times the distribution is the factor, so that a distribution that knows nothing gives the plain back projection.
@@ -50,7 +49,7 @@ public:
 
 private:
     struct View {
-        XrayView view;
+        ops::View view;
         std::shared_ptr<Conv2d> head;  // to as many channels as the view has depths
         at::Tensor gains;  // [3]
     };

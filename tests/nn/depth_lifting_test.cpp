@@ -28,7 +28,7 @@ at::Tensor one_hot(int64_t depth) {
 TEST(DepthLifting, AnApMapAppearsAtItsDepthAlongTheFrontToBackAxis) {
     const auto map = test::uniform({1, 1, kRows, kColumns}, 0) + 1;
     for (const int64_t depth : {0, 1, 4}) {
-        const auto volume = lift(map, one_hot(depth), XrayView::ap);
+        const auto volume = lift(map, one_hot(depth), ops::View::ap);
         ASSERT_EQ(volume.sizes(), at::IntArrayRef({1, 1, kRows, kDepths, kColumns}));
         for (int64_t d = 0; d < kRows; ++d) {
             for (int64_t h = 0; h < kDepths; ++h) {
@@ -46,7 +46,7 @@ TEST(DepthLifting, AnApMapAppearsAtItsDepthAlongTheFrontToBackAxis) {
 TEST(DepthLifting, ALateralMapAppearsAtItsDepthAlongTheRightToLeftAxis) {
     const auto map = test::uniform({1, 1, kRows, kColumns}, 0) + 1;
     for (const int64_t depth : {0, 1, 4}) {
-        const auto volume = lift(map, one_hot(depth), XrayView::lateral);
+        const auto volume = lift(map, one_hot(depth), ops::View::lateral);
         ASSERT_EQ(volume.sizes(), at::IntArrayRef({1, 1, kRows, kColumns, kDepths}));
         for (int64_t d = 0; d < kRows; ++d) {
             for (int64_t h = 0; h < kColumns; ++h) {
@@ -63,8 +63,8 @@ TEST(DepthLifting, ALateralMapAppearsAtItsDepthAlongTheRightToLeftAxis) {
 TEST(DepthLifting, TheSumAlongARayIsTheMapAgain) {
     const auto map = test::uniform({2, 3, kRows, kColumns}, 0);
     const auto shares = at::softmax(4 * test::uniform({2, kDepths, kRows, kColumns}, 1), 1);
-    EXPECT_TRUE(lift(map, shares, XrayView::ap).sum(3).flip({2, 3}).allclose(map, 1e-12, 1e-12));
-    EXPECT_TRUE(lift(map, shares, XrayView::lateral).sum(4).flip({2, 3}).allclose(map, 1e-12, 1e-12));
+    EXPECT_TRUE(lift(map, shares, ops::View::ap).sum(3).flip({2, 3}).allclose(map, 1e-12, 1e-12));
+    EXPECT_TRUE(lift(map, shares, ops::View::lateral).sum(4).flip({2, 3}).allclose(map, 1e-12, 1e-12));
 }
 
 TEST(DepthLifting, ThePriorIsOneGainARange) {
