@@ -16,8 +16,8 @@ std::string activation_memory(const RunConfig& config, const comm::Communicator&
     const auto& model = config.task.model;
     if (model.name != "fast_ddpm_3d") return "";
     const auto precision = train::resolve_precision(config.train.precision, comm.device());
-    const bool autocast = precision == train::Precision::bf16 || precision == train::Precision::fp16;
-    const auto widths = nn::ActivationWidths::of(train::weight_dtype(precision), autocast, comm.device().type());
+    const auto widths =
+        nn::ActivationWidths::of(train::weight_dtype(precision), train::uses_autocast(precision), comm.device().type());
     const auto& crop = config.task.data.crop_size;
     const int64_t channels = task.model().named_parameters()["conv_in.weight"].size(1);
     const auto estimate =

@@ -35,8 +35,9 @@ Precision resolve_precision(const std::string& name, at::Device device) {
 
 at::ScalarType weight_dtype(Precision precision) { return precision == Precision::fp64 ? at::kDouble : at::kFloat; }
 
-Autocast::Autocast(Precision precision, at::Device device)
-    : active_(precision == Precision::bf16 || precision == Precision::fp16), device_(device.type()) {
+bool uses_autocast(Precision precision) { return precision == Precision::bf16 || precision == Precision::fp16; }
+
+Autocast::Autocast(Precision precision, at::Device device) : active_(uses_autocast(precision)), device_(device.type()) {
     if (!active_) return;
     enabled_before_ = at::autocast::is_autocast_enabled(device_);
     dtype_before_ = at::autocast::get_autocast_dtype(device_);

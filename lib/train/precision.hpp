@@ -22,6 +22,9 @@ Precision resolve_precision(const std::string& name, at::Device device);
 /// The dtype of weights and batches of that precision: float64 for fp64, else float32.
 at::ScalarType weight_dtype(Precision precision);
 
+/// Whether forwards compute in 16 bits, with weights of 32.
+bool uses_autocast(Precision precision);
+
 /// Autocast for one forward on this thread; nothing for fp32, tf32 and fp64.  Casts of weights are cached within one object's
 /// life, so that the next step sees the new weights.
 class Autocast {
