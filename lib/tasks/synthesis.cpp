@@ -66,6 +66,9 @@ Synthesis::Synthesis(const TaskConfig& config, const TaskContext& context, comm:
                                              comm.size(), comm.device(), context.dtype);
     predictor_ = std::make_unique<SynthesisPredictor>(model_, facts_, config_.diffusion, config_.infer,
                                                       config_.synthesis, static_cast<uint64_t>(config_.seed));
+    validation_ = synthesis_cases(reader_, "val", facts_);
+    const auto most = static_cast<size_t>(config_.data.max_cases);
+    if (most > 0 && validation_.cases.size() > most) validation_.cases.resize(most);
 }
 
 std::vector<int64_t> Synthesis::targets(const data::Batch& batch) const {
@@ -97,16 +100,8 @@ std::vector<at::Tensor> Synthesis::loss_sums(const data::Batch& batch) {
     return {(errors * counts.to(errors.scalar_type())).sum()};
 }
 
-std::vector<train::ValidationCase> Synthesis::validation_cases() const {
-    auto cases = synthesis_cases(reader_, "val", facts_).cases;
-    const auto most = static_cast<size_t>(config_.data.max_cases);
-    if (most > 0 && cases.size() > most) cases.resize(most);
-    return cases;
-}
-
 train::CaseFigures Synthesis::validate_case(const train::ValidationCase& which, bool preview) {
-    const int64_t channel = synthesis_cases(reader_, "val", facts_).channels.at(which.index);
-    const auto judged = judge_synthesis(reader_, which.index, channel, *predictor_);
+    const auto judged = judge_synthesis(reader_, which.index, validation_.channels.at(which.index), *predictor_);
     train::CaseFigures result{which.id, synthesis_figures(judged.generated, judged.truth, facts_), std::nullopt};
     if (preview) result.preview = draw_synthesis(judged.sample, judged.generated, judged.truth, facts_);
     return result;

@@ -12,6 +12,12 @@
 
 namespace vox::tasks {
 
+/// The cases of a split that can be judged, and the channel that each is judged on: the fixed target, else in turn.
+struct SynthesisCases {
+    std::vector<train::ValidationCase> cases;
+    std::map<size_t, int64_t> channels;  // by index into the reader
+};
+
 class Synthesis final : public train::Task {
 public:
     /// Any rank, no communication: opens the shards, measures the channels' windows, builds model and loader.  `comm` is for what
@@ -24,7 +30,7 @@ public:
     std::vector<double> weights(const data::Batch& batch) const override;
     /// The mean squared error of what the network says of an item, summed over the items that have a target.
     std::vector<at::Tensor> loss_sums(const data::Batch& batch) override;
-    std::vector<train::ValidationCase> validation_cases() const override;
+    std::vector<train::ValidationCase> validation_cases() const override { return validation_.cases; }
     train::CaseFigures validate_case(const train::ValidationCase& which, bool preview) override;
     metrics::Figures summarise(std::span<const train::CaseFigures> cases) const override;
     train::KeyMetric key_metric() const override { return {"psnr_brain", true}; }
@@ -44,6 +50,7 @@ private:
     std::shared_ptr<nn::DenoisingModel> model_;
     std::unique_ptr<data::Loader> loader_;
     std::unique_ptr<SynthesisPredictor> predictor_;
+    SynthesisCases validation_;
 };
 
 /// A case of shards as it was judged.
@@ -57,11 +64,6 @@ struct JudgedSynthesis {
 JudgedSynthesis judge_synthesis(const data::ShardReader& reader, size_t case_index, int64_t channel,
                                 SynthesisPredictor& predictor);
 
-/// The cases of a split that can be judged, and the channel that each is judged on: the fixed target, else in turn.
-struct SynthesisCases {
-    std::vector<train::ValidationCase> cases;
-    std::map<size_t, int64_t> channels;  // by index into the reader
-};
 SynthesisCases synthesis_cases(const data::ShardReader& reader, const std::string& split, const SynthesisFacts& facts);
 
 }  // namespace vox::tasks
