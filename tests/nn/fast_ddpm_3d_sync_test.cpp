@@ -5,9 +5,9 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <vector>
 
+#include "nn/joined_batch.hpp"
 #include "nn/make_model.hpp"
 #include "ops/random_scope.hpp"
 #include "ops/random_tensor.hpp"
@@ -17,7 +17,6 @@ namespace vox::nn {
 namespace {
 
 using test::communicator;
-using test::world;
 
 struct Joined {
     int64_t items;
@@ -61,38 +60,9 @@ at::Tensor step(DenoisingModel& model, int64_t begin, int64_t end) {
     return y.detach();
 }
 
-/// ||a - b|| / ||b|| over all tensors together.
-double distance(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
-    double difference = 0, whole = 0;
-    for (size_t i = 0; i < b.size(); ++i) {
-        difference += (a[i].to(at::kDouble) - b[i].to(at::kDouble)).square().sum().item<double>();
-        whole += b[i].to(at::kDouble).square().sum().item<double>();
-    }
-    return std::sqrt(difference / whole);
-}
-
 void compare(const Joined& joined) {
-    const auto model = make(joined, &communicator()), alone = make(joined, nullptr);
-    const int64_t ranks = world().size(), rank = world().rank();
-    const int64_t begin = joined.items * rank / ranks, end = joined.items * (rank + 1) / ranks;
-    for (int round = 0; round < 2; ++round) {  // the second with the first one's running statistics and gradients
-        const auto own = step(*model, begin, end), whole = step(*alone, 0, joined.items);
-        ASSERT_GT(whole.norm().item<double>(), 0);
-        if (end > begin) {
-            EXPECT_LE(distance({own}, {whole.slice(0, begin, end)}), 1e-11);
-        }
-    }
-    std::vector<at::Tensor> sums, expected;
-    for (const auto& p : model->parameters()) {
-        sums.push_back(p.grad().clone());
-        communicator().all_reduce_sum(sums.back());
-    }
-    for (const auto& p : alone->parameters()) expected.push_back(p.grad());
-    EXPECT_LE(distance(sums, expected), 1e-11);
-    EXPECT_LE(distance(model->buffers(), alone->buffers()), 1e-11);
-    model->eval();
-    alone->eval();
-    EXPECT_LE(distance({step(*model, 0, joined.items)}, {step(*alone, 0, joined.items)}), 1e-11);
+    compare_with_joined_batch<DenoisingModel>(*make(joined, &communicator()), *make(joined, nullptr), joined.items,
+                                              1e-11, step);
 }
 
 TEST(FastDdpm3dSync, EqualsTheJoinedBatchWithUnevenShares) { compare({.items = 5}); }

@@ -1,12 +1,11 @@
 // The X-ray to CT network with xray.norm: sync_batch.  Every rank holds a slice of one batch; the reference is one process on the
 // joined batch, which each rank computes alone: the same network with batch normalisation, dropout included.
 
-#include <ATen/ops/cat.h>
 #include <gtest/gtest.h>
 
 #include <span>
-#include <vector>
 
+#include "nn/joined_batch.hpp"
 #include "nn/test_items.hpp"
 #include "nn/xray_to_ct_items.hpp"
 #include "ops/random_scope.hpp"
@@ -16,7 +15,6 @@ namespace vox::nn {
 namespace {
 
 using test::communicator;
-using test::world;
 
 constexpr size_t kStage = 1;
 
@@ -31,8 +29,9 @@ std::shared_ptr<XrayToCt> make(bool checkpointing, comm::Communicator* ranks) {
     return network;
 }
 
-/// One forward and backward of `count` items from `begin` on; returns the output.
-at::Tensor step(XrayToCt& network, const XrayToCtInputs& joined, int64_t begin, int64_t count) {
+/// One forward and backward of items [begin, end) of the joined batch; returns the output.
+at::Tensor step(XrayToCt& network, const XrayToCtInputs& joined, int64_t begin, int64_t end) {
+    const int64_t count = end - begin;
     const auto keys = item_keys(static_cast<uint32_t>(joined.noisy.size(0)));
     const ops::RandomScope scope(
         std::span<const ops::RandomKey>(keys).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
@@ -42,22 +41,11 @@ at::Tensor step(XrayToCt& network, const XrayToCtInputs& joined, int64_t begin, 
 }
 
 void compare(int64_t items, bool checkpointing) {
-    const auto network = make(checkpointing, &communicator()), alone = make(checkpointing, nullptr);
     XrayToCtInputs joined(small_cascade(), kStage, items);
     joined.to(at::kDouble);
-    const int64_t ranks = world().size(), rank = world().rank();
-    const int64_t begin = items * rank / ranks, end = items * (rank + 1) / ranks;
-    const auto own = step(*network, joined, begin, end - begin), whole = step(*alone, joined, 0, items);
-    if (end > begin) {
-        EXPECT_LE(test::relative_difference(own, whole.slice(0, begin, end)), 1e-11);
-    }
-    std::vector<at::Tensor> sums, expected;
-    for (const auto& p : network->parameters()) {
-        sums.push_back(p.grad().clone().flatten());
-        communicator().all_reduce_sum(sums.back());
-    }
-    for (const auto& p : alone->parameters()) expected.push_back(p.grad().flatten());
-    EXPECT_LE(test::relative_difference(at::cat(sums), at::cat(expected)), 1e-11);
+    compare_with_joined_batch<XrayToCt>(
+        *make(checkpointing, &communicator()), *make(checkpointing, nullptr), items, 1e-11,
+        [&](XrayToCt& network, int64_t begin, int64_t end) { return step(network, joined, begin, end); });
 }
 
 TEST(XrayToCtSync, EqualsTheJoinedBatchWithUnevenShares) { compare(5, false); }
