@@ -107,11 +107,11 @@ vox::core::Double3 parse_spacing(const std::string& text) {
 /// Options that only some layouts have.
 void check_layout_options(const vox::data::ConvertOptions& parsed, const vox::app::Arguments& arguments) {
     const bool generic = parsed.layout == "generic", prostate = parsed.layout == "prostate158";
-    if ((prostate || parsed.layout == "msd") && parsed.allow_missing > 0)
-        throw UsageError("--allow-missing belongs to --layout brats, nnunet and generic");
     if (!generic && !prostate && (!parsed.channels.empty() || !parsed.label.empty()))
         throw UsageError("--channels and --label belong to --layout generic and prostate158");
     const bool xray = parsed.layout == "xray_ct", views = parsed.views.make || parsed.views.flip_vertical;
+    if ((prostate || xray || parsed.layout == "msd") && parsed.allow_missing > 0)
+        throw UsageError("--allow-missing belongs to --layout brats, nnunet and generic");
     if (!prostate && !parsed.task.empty()) throw UsageError("--task belongs to --layout prostate158");
     if (!prostate && !xray && !arguments["spacing"].defaulted())
         throw UsageError("--spacing belongs to --layout prostate158 and xray_ct");

@@ -47,7 +47,8 @@ ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& argum
     if (size < (prostates ? 48 : 32) || size > 512)
         throw UsageError(prostates ? "--size must be 48 to 512" : "--size must be 32 to 512");
     const auto contrast = vox::data::phantom_contrast(arguments["contrast"].as<std::string>());
-    if (prostates && !arguments["contrast"].defaulted()) throw UsageError("--contrast belongs to --layout brats");
+    if (layout != "brats" && !arguments["contrast"].defaulted())
+        throw UsageError("--contrast belongs to --layout brats");
     world.together("making phantoms", [&] {
         const auto ranks = static_cast<uint32_t>(world.size());
         for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {

@@ -55,8 +55,10 @@ CaseFiles to_case(const std::string& id, const std::map<std::string, fs::path>& 
             one.label = file;
         }
     }
-    if (labels.size() > 1)
+    if (labels.size() > 1) {
+        one.missing.clear();  // it has another problem
         one.problem = concat("several label files (", core::join(labels), "): choose one with --label");
+    }
     return one;
 }
 

@@ -101,7 +101,7 @@ TEST(Convert, BratsCasesComeBackAndSplitsAreExact) {
         for (const auto& [channel, image] : reader.restore(i)) {
             const std::string id = reader.cases()[i].id;
             const NiftiImage source =
-                read_nifti(folder / "in" / id / (id + "_" + (channel == "label" ? "seg" : channel) + ".nii.gz"));
+                read_nifti(folder.path() / "in" / id / (id + "_" + (channel == "label" ? "seg" : channel) + ".nii.gz"));
             EXPECT_EQ(image.voxels, source.voxels) << id << ' ' << channel;
             EXPECT_EQ(image.affine(), source.affine());
         }
@@ -203,6 +203,25 @@ TEST(Convert, AllowedCasesMayLackChannelsWhichAreThenZero) {
         std::any_of(image.begin() + static_cast<ptrdiff_t>(voxels), image.end(), [](float v) { return v != 0; }));
     options.allow_missing = 2;
     EXPECT_EQ(convert(world(), options).converted, 1);  // the others are there already
+}
+
+TEST(Convert, AllowedChannelsDoNotExcuseOtherProblems) {
+    const SharedFolder folder;
+    on_root([&] {
+        for (const char* id : {"a", "b"}) {
+            fs::create_directories(folder.path() / "in" / id);
+            for (const char* name : {"t2", "label", "seg"})
+                write_nifti(folder.path() / "in" / id / (std::string(name) + ".nii.gz"),
+                            make_label({24, 20, 18}, {1}, awkward_affine()));
+        }
+        write_nifti(folder / "in/a/adc.nii.gz", make_label({24, 20, 18}, {1}, awkward_affine()));
+        fs::remove(folder / "in/a/seg.nii.gz");
+    });
+    auto options = options_for(folder);
+    options.layout = "generic";
+    options.channels = {"t2", "adc"};
+    options.allow_missing = 1;
+    EXPECT_THAT(refusal(options).first, HasSubstr("case b: several label files"));
 }
 
 TEST(Convert, AmbiguousLabelsAskForAScheme) {

@@ -260,11 +260,15 @@ class Pictures(support.Case):
     def test_options_of_other_layouts_are_refused(self):
         for words, message in ((("--make-drrs", "--flip-views", "vertical"), "leave one of them out"),
                                (("--flip-views", "sideways"), "known is vertical"), (("--view-size", 8), "16 to 4096"),
+                               (("--allow-missing", 1), "belongs to --layout brats, nnunet and generic"),
                                (("--task", "tumor"), "belongs to --layout prostate158")):
             self.assertIn(message, convert(self.source, self.shards, *words, expect=64))
         self.assertIn("belong to --layout xray_ct",
                       support.run("convert_dataset", "--layout", "generic", "--input", self.source, "--output", self.shards,
                                   "--make-drrs", expect=64))
+        for layout in ("xray_ct", "prostate158"):
+            self.assertIn("--contrast belongs to --layout brats",
+                          support.run("make_phantoms", "--layout", layout, "--contrast", "synthesis", "--output", self.shards, expect=64))
 
 
 if __name__ == "__main__":
