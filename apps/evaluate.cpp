@@ -74,9 +74,8 @@ app::ProgramTable table() {
         "--prediction-name)");
     return {
         "evaluate",
-        "Scores label maps against the truth: figures a region and case; with --run of a synthesis the channels that "
-        "it "
-        "generates.\n"
+        "Scores label maps against the truth: figures a region and case; with --run of a synthesis the channels "
+        "that it generates.\n"
         "Definitions are those of the section metrics of a configuration: with --run the run's own, unless given here.",
         options};
 }

@@ -121,13 +121,13 @@ const std::vector<ForeignKey>& foreign_keys() {
         {"num_epochs", "train.epochs", {}},
         {"max_epochs", "train.epochs", {}},
         {"n_epochs", "train.epochs", {}},
-        {"num_epochs_per_stage", "train.epochs", {}, {}, "a stage is a run of its own"},
+        {"num_epochs_per_stage", "train.epochs", {}, {}, "a run is one stage"},
         {"stage_configs",
          "",
          {},
          {{"*",
-           "a stage is a run of its own: a configuration with its data.crop_size, and train.init_from: the run of the "
-           "stage before"}},
+           "no task trains a cascade of stages: one network is a run, and train.init_from starts it from another run's "
+           "weights"}},
          "",
          none,
          anything},
@@ -215,8 +215,7 @@ ForeignNames accept_foreign_keys(config::Document& document) {
 std::string foreign_keys_as_markdown() {
     std::string table =
         "Names of other programs are understood too, in the sections `training`, `train`, `data` and `model` and at "
-        "top "
-        "level, some as options of `train`:\n\n"
+        "top level, some as options of `train`:\n\n"
         "| name | option | here |\n|---|---|---|\n";
     for (const auto& foreign : foreign_keys()) {
         std::vector<std::string> parts;

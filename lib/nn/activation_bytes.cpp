@@ -197,10 +197,10 @@ void check_tensor_sizes(const ModelOptions& options, const std::vector<int64_t>&
     if (options.name != "fast_ddpm_3d") return;
     const auto largest = largest_tensor(options, crop, batch);
     if (largest.elements < int64_t{1} << 31) return;
-    throw core::ConfigError(
-        core::concat("fast_ddpm_3d: for ", batch, " items of [", core::join(crop), "], ", largest.name, " has ",
-                     largest.elements, " elements, and a tensor may have ", (int64_t{1} << 31) - 1,
-                     ": choose a smaller data.crop_size or batch, or fewer ", "model.base_channels"));
+    throw core::ConfigError(core::concat("fast_ddpm_3d: for ", batch, " items of [", core::join(crop), "], ",
+                                         largest.name, " has ", largest.elements, " elements, and a tensor may have ",
+                                         (int64_t{1} << 31) - 1,
+                                         ": choose a smaller data.crop_size or batch, or fewer model.base_channels"));
 }
 
 }  // namespace vox::nn

@@ -15,7 +15,7 @@ namespace {
                          const std::vector<std::string>& others, const char* what_others_are) {
     if (std::ranges::count(others, name) > 0) {
         throw core::ConfigError(core::concat("model.name: ", name, " is ", what_others_are,
-                                             ", which this task does not ", "train; it trains: ", core::join(known)));
+                                             ", which this task does not train; it trains: ", core::join(known)));
     }
     throw core::ConfigError(
         core::concat("model.name: there is no network '", name, "'; there are: ", core::join(known)));

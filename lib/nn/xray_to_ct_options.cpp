@@ -61,7 +61,7 @@ std::string XrayToCtStage::problem() const {
     const auto fits = [&](int64_t size) { return between(size, patch_size, 4096) && size % patch_size == 0; };
     if (volume_size.size() != 3 || !std::ranges::all_of(volume_size, fits)) {
         return core::concat("volume_size is [", core::join(volume_size),
-                            "], it must be three multiples of patch_size, ", "which is ", patch_size, ", up to 4096");
+                            "], it must be three multiples of patch_size, which is ", patch_size, ", up to 4096");
     }
     if (!between(num_heads, 1, 1024)) return core::concat("num_heads is ", num_heads, ", it must be 1 to 1024");
     if (!between(voxel_dim, 1, 65536) || voxel_dim % num_heads != 0 || voxel_dim % kGroups != 0) {
