@@ -1,12 +1,16 @@
-// Segments cases with a trained model, or generates the channel that they lack:
+// Segments cases with a trained model, generates the channel that they lack, or makes CT volumes of X-rays:
 //   mpirun -np 2 build/bin/infer --run runs/first --input NIFTI_DIR --output DIR
+#include <algorithm>
+
 #include "app/generate_files.hpp"
 #include "app/program.hpp"
+#include "app/reconstruct_files.hpp"
 #include "app/segment_files.hpp"
 #include "app/threads.hpp"
 #include "comm/make_communicator.hpp"
 #include "comm/watchdog.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "tasks/make_predictor.hpp"
 
 namespace {
@@ -21,17 +25,20 @@ app::ProgramTable table() {
     add("checkpoint", po::value<std::string>(), "instead: one checkpoint's folder");
     add("best", po::bool_switch(), "with --run: the checkpoint with the best validation, not the newest");
     add("input", po::value<std::string>()->required(),
-        "folder of shards, or of NIfTI cases: BraTS names, MSD, nnU-Net, or a folder a case");
+        "folder of shards, or of NIfTI cases: BraTS names, MSD, nnU-Net, or a folder a case; xray_to_ct: a folder P a "
+        "case with P_pa_drr.png and P_lat_drr.png, or .npy");
     add("output", po::value<std::string>()->required(),
-        "folder for <case>.nii.gz label maps, or <case>_<channel>_generated.nii.gz");
+        "folder for <case>.nii.gz label maps, <case>_<channel>_generated.nii.gz, or <case>_ct_generated.nii.gz");
     add("target", po::value<std::string>(),
         "synthesis: the channel to generate; needed where the model generates any and a case does not lack just one");
     add("samples", po::value<int64_t>(),
-        "synthesis: volumes to generate of a case, instead of synthesis.samples: their mean, and "
+        "synthesis, xray_to_ct: volumes to generate of a case, instead of the configuration's samples: their mean, and "
         "<case>_<channel>_sd.nii.gz with their standard deviation");
-    return {"infer",
-            "Writes the result of each case on the grid of its input: a label map, or the channel that is generated.",
-            options};
+    add("flip-views", po::value<std::string>(), "xray_to_ct: vertical: row 0 of pictures is towards the feet");
+    return {
+        "infer",
+        "Writes the result of each case on the grid of its input: a label map, the channel that is generated, or a CT.",
+        options};
 }
 
 void check_usage(const app::Arguments& arguments) {
@@ -41,6 +48,19 @@ void check_usage(const app::Arguments& arguments) {
         throw core::UsageError("--best chooses among a run's checkpoints: it goes with --run, not with --checkpoint");
     if (arguments.count("samples") && arguments["samples"].as<int64_t>() < 1)
         throw core::UsageError("--samples must be at least 1");
+    if (arguments.count("flip-views") && arguments["flip-views"].as<std::string>() != "vertical")
+        throw core::UsageError("--flip-views: known is vertical");
+}
+
+/// Options of one task say nothing to another.
+void check_options(const app::Arguments& arguments, const std::string& task) {
+    const std::vector<std::pair<const char*, std::vector<std::string>>> owners{
+        {"target", {"synthesis"}}, {"samples", {"synthesis", "xray_to_ct"}}, {"flip-views", {"xray_to_ct"}}};
+    for (const auto& [option, tasks] : owners) {
+        if (!arguments.count(option) || std::ranges::find(tasks, task) != tasks.end()) continue;
+        throw core::UsageError(
+            core::concat("--", option, " is of ", core::join(tasks), "; this model was trained for ", task));
+    }
 }
 
 void segment(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders,
@@ -63,6 +83,17 @@ void generate(comm::World& world, const tasks::TrainedRun& trained, const app::R
     core::log::info("volumes of ", cases, " cases in ", folders.output.string());
 }
 
+void reconstruct(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders,
+                 at::Device device, const app::Arguments& arguments) {
+    std::unique_ptr<tasks::XrayToCtPredictor> predictor;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_xray_to_ct_predictor(trained, device);
+        if (arguments.count("samples")) predictor->set_samples(arguments["samples"].as<int64_t>());
+    });
+    const size_t cases = app::reconstruct_cases(world, folders, *predictor, arguments.count("flip-views") > 0);
+    core::log::info("volumes of ", cases, " cases in ", folders.output.string());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -77,15 +108,11 @@ int main(int argc, char** argv) {
         world.together("reading the checkpoint",
                        [&] { trained = tasks::load_trained(from, arguments["best"].as<bool>()); });
         core::log::info("weights of ", trained.checkpoint.string());
-        const bool synthesis = trained.config.task == "synthesis";
-        if (!synthesis && (arguments.count("target") || arguments.count("samples")))
-            throw core::UsageError("--target and --samples are of synthesis; this model was trained for " +
-                                   trained.config.task);
-        if (synthesis) {
-            generate(world, trained, folders, comm->device(), arguments);
-        } else {
-            segment(world, trained, folders, comm->device());
-        }
+        const auto& task = trained.config.task;
+        check_options(arguments, task);
+        if (task == "synthesis") generate(world, trained, folders, comm->device(), arguments);
+        if (task == "xray_to_ct") reconstruct(world, trained, folders, comm->device(), arguments);
+        if (task == "segmentation") segment(world, trained, folders, comm->device());
         return core::ExitCode::done;
     });
 }

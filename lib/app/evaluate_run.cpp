@@ -9,6 +9,7 @@
 #include "tasks/make_predictor.hpp"
 #include "tasks/segmentation_figures.hpp"
 #include "tasks/synthesis.hpp"
+#include "tasks/xray_to_ct_figures.hpp"
 #include "train/validation.hpp"
 
 namespace vox::app {
@@ -62,17 +63,21 @@ report::FiguresTable evaluate_segmentation(comm::World& world, const RunToEvalua
     return table;
 }
 
+/// What is said about figures of label maps must not be in vain.
+void refuse_label_figures(const RunToEvaluate& what, const tasks::TrainedRun& trained) {
+    if (!what.change_metrics) return;
+    auto options = trained.config.metrics;
+    const auto before = options;
+    what.change_metrics(options);
+    if (options != before)
+        throw core::UsageError(concat("the run is of the task ", trained.config.task,
+                                      ": figures of label maps (--surface-distances, --lesions, --empty-rule, ...) are "
+                                      "none of it"));
+}
+
 report::FiguresTable evaluate_synthesis(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
                                         const data::ShardReader& reader, at::Device device) {
-    if (what.change_metrics) {
-        auto options = trained.config.metrics;
-        const auto before = options;
-        what.change_metrics(options);
-        if (options != before)
-            throw core::UsageError(
-                "the run is a synthesis: figures of label maps (--surface-distances, --lesions, "
-                "--empty-rule, ...) are none of it");
-    }
+    refuse_label_figures(what, trained);
     std::unique_ptr<tasks::SynthesisPredictor> predictor;
     world.together("loading the model", [&] {
         predictor = tasks::make_synthesis_predictor(trained, device);
@@ -91,6 +96,23 @@ report::FiguresTable evaluate_synthesis(comm::World& world, const RunToEvaluate&
     return tasks::synthesis_table(results);
 }
 
+report::FiguresTable evaluate_xray_to_ct(comm::World& world, const RunToEvaluate& what,
+                                         const tasks::TrainedRun& trained, const data::ShardReader& reader,
+                                         at::Device device) {
+    refuse_label_figures(what, trained);
+    std::unique_ptr<tasks::XrayToCtPredictor> predictor;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_xray_to_ct_predictor(trained, device);
+        check_channels(reader, what.shards, {"ct"});
+    });
+    const auto cases = train::cases_of(reader, what.split);
+    const auto results = train::figures_of_cases(cases, world, "making CT volumes", [&](size_t i) {
+        const auto judged = tasks::judge_xray_to_ct(reader, cases[i].index, *predictor);
+        return train::CaseFigures{cases[i].id, tasks::xray_to_ct_figures(judged, predictor->facts()), std::nullopt};
+    });
+    return tasks::xray_to_ct_table(results, predictor->facts());
+}
+
 }  // namespace
 
 report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
@@ -102,6 +124,7 @@ report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what,
         if (reader->split(what.split).empty())
             throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
     });
+    if (trained.config.task == "xray_to_ct") return evaluate_xray_to_ct(world, what, trained, *reader, device);
     if (trained.config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
     return evaluate_segmentation(world, what, trained, *reader, device);
 }

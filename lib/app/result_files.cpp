@@ -20,13 +20,6 @@ namespace fs = std::filesystem;
 using core::concat;
 using core::DataError;
 
-/// No input can be overwritten by its own result.
-void make_output(const ResultFolders& folders) {
-    data::make_output_folder(folders.output);
-    if (fs::equivalent(folders.input, folders.output))
-        throw core::UsageError(concat("--output is the input folder ", folders.input.string(), "; give another one"));
-}
-
 /// A case's channels in the order of the model's.
 data::CaseFiles choose_channels(const data::CaseFiles& files, const CaseDemands& demands) {
     data::CaseFiles chosen = files;
@@ -80,26 +73,37 @@ void InputCases::read(size_t index, const std::function<void(const data::Sample&
 
 void InputCases::each(comm::World& world, const ResultWords& words,
                       const std::function<void(const data::Sample&)>& make) const {
+    each_case(world, ids_, words, [&](size_t i) { read(i, make); });
+}
+
+void each_case(comm::World& world, const std::vector<std::string>& ids, const ResultWords& words,
+               const std::function<void(size_t)>& make) {
     std::string own;
     world.together(words.doing, [&] {
-        for (size_t i = 0; i < ids_.size(); ++i) {
+        for (size_t i = 0; i < ids.size(); ++i) {
             if (!mine(i, world)) continue;
-            const core::Activity activity(concat("case ", ids_[i]));
+            const core::Activity activity(concat("case ", ids[i]));
             try {
-                read(i, make);
-                core::log::info(words.done, ' ', ids_[i]);
+                make(i);
+                core::log::info(words.done, ' ', ids[i]);
             } catch (const DataError& error) {
-                core::log::warning("no ", words.result, " for case ", ids_[i], ": ", error.what());
-                own += concat("\n  case ", ids_[i], ": ", error.what());
+                core::log::warning("no ", words.result, " for case ", ids[i], ": ", error.what());
+                own += concat("\n  case ", ids[i], ": ", error.what());
             }
         }
     });
     const auto failed = core::join(world.gather(own), "");
     world.on_root(words.doing, [&] {
         if (failed.empty()) return;
-        throw DataError(concat(std::ranges::count(failed, '\n'), " of ", ids_.size(), " cases have no ", words.result,
+        throw DataError(concat(std::ranges::count(failed, '\n'), " of ", ids.size(), " cases have no ", words.result,
                                "; the others have theirs:", failed));
     });
+}
+
+void make_output(const ResultFolders& folders) {
+    data::make_output_folder(folders.output);
+    if (fs::equivalent(folders.input, folders.output))
+        throw core::UsageError(concat("--output is the input folder ", folders.input.string(), "; give another one"));
 }
 
 void check_channels(const data::ShardReader& reader, const fs::path& shards, const std::vector<std::string>& channels) {

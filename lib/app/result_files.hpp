@@ -54,6 +54,14 @@ private:
     std::vector<data::CaseFiles> files_;  // of NIfTI files: the model's channels in the model's order
 };
 
+/// All ranks: `make(i)` for each case of this rank, the ids being the same on all.  A case that throws DataError does not keep the others
+/// from their result: rank 0 throws DataError naming all such cases at the end.
+void each_case(comm::World& world, const std::vector<std::string>& ids, const ResultWords& words,
+               const std::function<void(size_t)>& make);
+
+/// One rank: makes the output folder.  Throws UsageError where it is the input.
+void make_output(const ResultFolders& folders);
+
 /// Throws DataError unless the shards hold the model's channels in the model's order.
 void check_channels(const data::ShardReader& reader, const std::filesystem::path& shards,
                     const std::vector<std::string>& channels);

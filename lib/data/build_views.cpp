@@ -145,6 +145,15 @@ ViewSet views_of(const Listing& listing, const ViewOptions& options) {
     return views_of(*whole, options);
 }
 
+std::vector<float> read_views(const CaseFiles& files, const ViewOptions& options) {
+    std::vector<float> views;
+    for (const auto& view : files.views) {
+        const auto picture = picture_of(view, options);
+        views.insert(views.end(), picture.begin(), picture.end());
+    }
+    return views;
+}
+
 std::vector<ViewComparison> add_views(CaseData& data, const CaseFiles& files, const ViewOptions& options) {
     core::check(data.info.channels() == 1 && options.size > 0, "views are made of one CT");
     data.info.views = views_of(files, options);
@@ -153,13 +162,12 @@ std::vector<ViewComparison> add_views(CaseData& data, const CaseFiles& files, co
         data.views = std::move(projected);
         return {};
     }
+    data.views = read_views(files, options);
     std::vector<ViewComparison> comparisons;
     const auto pixels = static_cast<size_t>(options.size * options.size);
-    for (size_t v = 0; v < files.views.size(); ++v) {
-        const auto picture = picture_of(files.views[v], options);
-        comparisons.push_back(compare(picture, std::span(projected).subspan(v * pixels, pixels), options.size));
-        data.views.insert(data.views.end(), picture.begin(), picture.end());
-    }
+    for (size_t first = 0; first < data.views.size(); first += pixels)
+        comparisons.push_back(compare(std::span(data.views).subspan(first, pixels),
+                                      std::span(projected).subspan(first, pixels), options.size));
     return comparisons;
 }
 

@@ -48,6 +48,9 @@ private:
 ViewSet views_of(const CaseFiles& files, const ViewOptions& options);
 ViewSet views_of(const Listing& listing, const ViewOptions& options);
 
+/// The pictures of `files.views`, in their order: [V,size,size].  Throws DataError as `read_picture`.
+std::vector<float> read_views(const CaseFiles& files, const ViewOptions& options);
+
 /// Fills views of `data`, whose image is a CT in HU: `files.views`, in their order, of unit "none", or ap and lateral of unit
 /// "attenuation".  Returns how each picture lies; nothing where they were made.  Throws DataError as `read_picture`.
 std::vector<ViewComparison> add_views(CaseData& data, const CaseFiles& files, const ViewOptions& options);

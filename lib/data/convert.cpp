@@ -35,7 +35,8 @@ Listing list_cases(const ConvertOptions& options) {
     if (options.layout == "prostate158") {
         return list_prostate158(options.input, choose_prostate158(options.task, options.channels, options.label));
     }
-    if (options.layout == "xray_ct") return list_xray_ct(options.input, options.views.make);
+    if (options.layout == "xray_ct")
+        return list_xray_ct(options.input, options.views.make ? XrayFiles::ct : XrayFiles::ct_and_views);
     throw core::UsageError(
         concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, prostate158, xray_ct."));
 }

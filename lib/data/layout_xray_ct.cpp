@@ -31,7 +31,7 @@ void add_problem(CaseFiles& one, const std::string& problem) {
 }
 
 /// The files of one patient; others in the folder are left alone.
-CaseFiles files_of(const fs::path& folder, const std::string& id) {
+CaseFiles files_of(const fs::path& folder, const std::string& id, XrayFiles wanted) {
     CaseFiles one;
     one.id = id;
     std::set<fs::path> files;
@@ -49,7 +49,8 @@ CaseFiles files_of(const fs::path& folder, const std::string& id) {
             if (!view.empty()) views[view].push_back(file);
         }
     }
-    if (one.channels.empty()) add_problem(one, concat("missing ", id, ".nii.gz, .nii or .npy"));
+    if (one.channels.empty() && wanted != XrayFiles::views)
+        add_problem(one, concat("missing ", id, ".nii.gz, .nii or .npy"));
     if (one.channels.size() > 1) add_problem(one, concat(one.channels.size(), " files are the CT; keep one"));
     for (const auto& [name, found] : views) {
         if (found.size() > 1) {
@@ -62,13 +63,13 @@ CaseFiles files_of(const fs::path& folder, const std::string& id) {
 }
 
 /// Every case needs the views that the set has; or none may have any.
-void check_views(Listing& listing, bool make_views) {
+void check_views(Listing& listing, XrayFiles wanted) {
     std::set<std::string> all;
     for (const auto& one : listing.cases) {
         for (const auto& view : one.views) all.insert(view.name);
     }
     for (auto& one : listing.cases) {
-        if (make_views) {
+        if (wanted == XrayFiles::ct) {
             if (!one.views.empty())
                 add_problem(one,
                             concat("has a view, ", one.views.front().file.filename().string(),
@@ -76,8 +77,9 @@ void check_views(Listing& listing, bool make_views) {
             continue;
         }
         if (one.views.empty()) {
-            add_problem(one, concat("has no views (", one.id, "_pa_drr.png, ", one.id,
-                                    "_lat_drr.png, or .npy); give them, or make them of the CT with --make-drrs"));
+            add_problem(one,
+                        concat("has no views (", one.id, "_pa_drr.png, ", one.id, "_lat_drr.png, or .npy); give them",
+                               wanted == XrayFiles::views ? "" : ", or make them of the CT with --make-drrs"));
             continue;
         }
         for (const auto& name : all) {
@@ -89,7 +91,7 @@ void check_views(Listing& listing, bool make_views) {
 
 }  // namespace
 
-Listing list_xray_ct(const fs::path& input, bool make_views) {
+Listing list_xray_ct(const fs::path& input, XrayFiles wanted) {
     if (!fs::is_directory(input)) throw DataError(concat(input.string(), ": is not a folder"));
     Listing listing;
     listing.channels = {"ct"};
@@ -99,7 +101,7 @@ Listing list_xray_ct(const fs::path& input, bool make_views) {
         if (entry.is_directory() && !entry.path().filename().string().starts_with(".")) folders.insert(entry.path());
     }
     for (const auto& folder : folders) {
-        CaseFiles one = files_of(folder, folder.filename().string());
+        CaseFiles one = files_of(folder, folder.filename().string(), wanted);
         if (!one.channels.empty() || !one.views.empty()) listing.cases.push_back(std::move(one));
     }
     if (listing.cases.empty()) {
@@ -107,7 +109,7 @@ Listing list_xray_ct(const fs::path& input, bool make_views) {
                                ": holds no case (a folder P for each patient, with P.nii.gz and P_pa_drr.png "
                                "in it)"));
     }
-    check_views(listing, make_views);
+    check_views(listing, wanted);
     return listing;
 }
 

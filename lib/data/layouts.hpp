@@ -67,9 +67,14 @@ Prostate158Choice choose_prostate158(const std::string& task, const std::vector<
 Listing list_prostate158(const std::filesystem::path& input, const Prostate158Choice& choice);
 
 /// xray_ct: a folder P for each patient with P.nii.gz, P.nii or P.npy, a CT in HU, and its radiographs: P_pa_drr.png (or _ap, _frontal)
-/// and P_lat_drr.png (or _lateral), .png or .npy, with or without _drr; other files are left alone.  `make_views`: the CT alone.
+/// and P_lat_drr.png (or _lateral), .png or .npy, with or without _drr; other files are left alone.
 /// Cases that lack a view which others have, have none, or have some where they are to be made, are told so by name.
-Listing list_xray_ct(const std::filesystem::path& input, bool make_views);
+enum class XrayFiles {
+    ct_and_views,
+    ct,  // radiographs are made of it
+    views,  // a CT may be there, but need not
+};
+Listing list_xray_ct(const std::filesystem::path& input, XrayFiles wanted);
 
 /// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a

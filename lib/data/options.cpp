@@ -94,8 +94,7 @@ void Options::read(config::Section& section) {
     section.value("batch_size", batch_size, "crops a rank and micro-batch; 0 where global_batch_size says it");
     section.value("resize", resize,
                   "take whole cases, resized to [D, H, W] voxels whatever their spacing, instead of crops; []: crops; "
-                  "no task trains so yet, "
-                  "preview_batch shows it");
+                  "xray_to_ct trains so, at the size of its stage");
     // The same: what chooses crops is not in force.
     if (!resize.empty()) {
         crop_size.clear();

@@ -38,7 +38,8 @@ std::vector<OwnKey> own_keys(const ModelOptions& o) {
             {"channel_multipliers", {"fast_ddpm_3d"}, o.channel_multipliers != usual.channel_multipliers},
             {"num_res_blocks", {"fast_ddpm_3d"}, o.num_res_blocks != usual.num_res_blocks},
             {"attention_levels", {"fast_ddpm_3d"}, o.attention_levels != usual.attention_levels},
-            {"norm_groups", {"segresnet", "fast_ddpm_3d"}, o.norm_groups != usual.norm_groups}};
+            {"norm_groups", {"segresnet", "fast_ddpm_3d", "xray_to_ct"}, o.norm_groups != usual.norm_groups},
+            {"channels_last_3d", {"segresnet", "unet", "fast_ddpm_3d"}, o.channels_last_3d != usual.channels_last_3d}};
 }
 
 /// A key of another network would change nothing.
@@ -107,6 +108,14 @@ std::string fast_ddpm_3d_problem(const ModelOptions& o) {
     return "";
 }
 
+std::string xray_to_ct_problem(const ModelOptions& o) {
+    if (o.norm == "group" && (o.norm_groups < 1 || 64 % o.norm_groups != 0)) {
+        return core::concat("norm_groups is ", o.norm_groups,
+                            ", it must divide 64, the channels of the X-ray encoder's first layer");
+    }
+    return "";
+}
+
 }  // namespace
 
 ModelOptions ModelOptions::of(const std::string& name) {
@@ -120,12 +129,14 @@ ModelOptions ModelOptions::of(const std::string& name) {
         options.norm_groups = 32;
         options.dropout_prob = 0.1;
     }
+    if (name == "xray_to_ct") options.dropout_prob = 0.1;
     return options;
 }
 
 void ModelOptions::read(config::Section& section) {
     const std::string before = name;
-    section.choice("name", name, {"segresnet", "unet", "fast_ddpm_3d"}, "the network");
+    section.choice("name", name, {"segresnet", "unet", "fast_ddpm_3d", "xray_to_ct"},
+                   "the network; the sizes of xray_to_ct are in the section of that name");
     if (name != before) *this = of(name);
     section.value("init_filters", init_filters, "segresnet: channels at full size; they double at every level below");
     section.value("blocks_down", blocks_down,
@@ -146,19 +157,26 @@ void ModelOptions::read(config::Section& section) {
     section.choice(
         "norm", norm, {"group", "batch", "sync_batch", "instance"},
         "normalisation (default of unet: batch); sync_batch takes its statistics over the items of all ranks");
-    section.value("norm_groups", norm_groups,
-                  "groups of norm: group; must divide init_filters, or base_channels (default of fast_ddpm_3d: 32)");
-    section.value("dropout_prob", dropout_prob,
-                  "share that training drops: channels after the first convolution of segresnet, values after every "
-                  "normalisation of unet (its default: 0.15), values within every block of fast_ddpm_3d (0.1)");
-    section.value("activation_checkpointing", activation_checkpointing,
-                  "keep no activations of residual blocks and compute them again in backward: less memory, more time");
+    section.value(
+        "norm_groups", norm_groups,
+        "groups of norm: group; must divide init_filters, base_channels (default of fast_ddpm_3d: 32), or 64 of "
+        "xray_to_ct");
+    section.value(
+        "dropout_prob", dropout_prob,
+        "share that training drops: channels after the first convolution of segresnet, values after every "
+        "normalisation of unet (its default: 0.15), values within every block of fast_ddpm_3d (0.1), values after "
+        "attentions and in MLPs of xray_to_ct (0.1)");
+    section.value(
+        "activation_checkpointing", activation_checkpointing,
+        "keep no activations of residual, transformer and decoder blocks and compute them again in backward: less "
+        "memory, more time");
     section.value("channels_last_3d", channels_last_3d, "let activations lie with the channel as the fastest axis");
     const auto found = problem();
     section.require(found.empty(), found);
 }
 
 int64_t ModelOptions::size_divisor() const {
+    if (name == "xray_to_ct") return 1;  // its stages say the sizes of their volumes
     if (name == "unet") return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
     const auto& levels = name == "fast_ddpm_3d" ? channel_multipliers : blocks_down;
     return int64_t{1} << (levels.size() - 1);
@@ -170,6 +188,7 @@ std::string ModelOptions::problem() const {
     }
     if (auto text = foreign_key_problem(*this); !text.empty()) return text;
     if (name == "unet") return unet_problem(*this);
+    if (name == "xray_to_ct") return xray_to_ct_problem(*this);
     return name == "fast_ddpm_3d" ? fast_ddpm_3d_problem(*this) : segresnet_problem(*this);
 }
 

@@ -6,6 +6,7 @@
 #include "config/section.hpp"
 #include "core/text.hpp"
 #include "nn/norm.hpp"
+#include "nn/options.hpp"
 
 namespace vox::nn {
 namespace {
@@ -15,16 +16,13 @@ constexpr int64_t kPixelsPerToken = 32;  // of the X-ray encoder
 
 bool between(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
 
-std::string stage_name(size_t index) { return core::concat("stage", index + 1); }
-
 }  // namespace
+
+std::string stage_name(size_t index) { return core::concat("stage", index + 1); }
 
 void XrayOptions::read(config::Section& section) {
     section.value("img_size", img_size, "rows and columns of an X-ray view; a multiple of 32");
     section.value("num_views", num_views, "X-ray views of a case: 1 is ap, 2 are ap and lateral");
-    section.choice("norm", norm, {"group", "batch", "sync_batch", "instance"},
-                   "normalisation of the X-ray encoder; sync_batch takes its statistics over the views of all ranks");
-    section.value("norm_groups", norm_groups, "groups of norm: group; must divide 64");
     const auto found = problem();
     section.require(found.empty(), found);
 }
@@ -97,15 +95,13 @@ std::array<XrayToCtStage, XrayToCtOptions::kMostStages> XrayToCtOptions::default
             .volume_size = {256, 256, 256}, .patch_size = 16, .voxel_dim = 512, .vit_depth = 8, .num_heads = 8}};
 }
 
-void XrayToCtOptions::read(config::Section& section) {
+void XrayToCtOptions::read(config::Section& section, const ModelOptions& model) {
+    xray.norm = model.norm;
+    xray.norm_groups = model.norm_groups;
+    dropout_prob = model.dropout_prob;
+    activation_checkpointing = model.activation_checkpointing;
     section.value("num_stages", num_stages, "stages of the cascade, 1 to 3, from stage1 on");
-    section.value("dropout_prob", dropout_prob, "share of values that training drops after attentions and in MLPs");
-    section.value(
-        "activation_checkpointing", activation_checkpointing,
-        "keep no activations of transformer and decoder blocks and compute them again in backward: less memory, "
-        "more time");
-    auto views = section.section("xray", "the X-ray views and their encoder");
-    xray.read(views);
+    xray.read(section);
     for (size_t i = 0; i < stages.size(); ++i) {
         auto one = section.section(stage_name(i), "the network of one volume size of the cascade");
         stages[i].read(one);
@@ -115,7 +111,7 @@ void XrayToCtOptions::read(config::Section& section) {
 }
 
 std::string XrayToCtOptions::problem() const {
-    if (auto text = xray.problem(); !text.empty()) return "xray." + text;
+    if (auto text = xray.problem(); !text.empty()) return text;
     if (!between(num_stages, 1, kMostStages)) {
         return core::concat("num_stages is ", num_stages, ", it must be 1, 2 or 3");
     }

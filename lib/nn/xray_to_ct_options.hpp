@@ -12,20 +12,25 @@ class Section;
 
 namespace vox::nn {
 
-/// What the network of a stage sees of the X-rays: the section `xray` of a configuration.
+struct ModelOptions;
+
+/// What the network of a stage sees of the X-rays.
 struct XrayOptions {
     int64_t img_size = 512;  // rows and columns of a view
     int64_t num_views = 2;  // 1: ap; 2: ap, lateral
-    std::string norm = "group";
+    std::string norm = "group";  // of the encoder
     int64_t norm_groups = 8;
 
-    /// Takes the keys out of `section`; ConfigError for what cannot be built.
+    /// Takes img_size and num_views out of `section`; ConfigError for what cannot be built.
     void read(config::Section& section);
     /// What is wrong with these options, or an empty text.
     std::string problem() const;
 };
 
-/// One network of the cascade: the sections `stage1`, `stage2` and `stage3`.
+/// "stage1" of 0: how configurations and weights name a stage.
+std::string stage_name(size_t index);
+
+/// One network of the cascade.
 struct XrayToCtStage {
     std::vector<int64_t> volume_size;  // D, H, W
     int64_t patch_size = 0;  // voxels of a token's edge, a power of two
@@ -59,8 +64,9 @@ struct XrayToCtOptions {
 
     /// 64^3 with 4 blocks of 256 channels and 4 heads, 128^3 with 6 of 384 and 6, 256^3 with 8 of 512 and 8; all on 16^3 tokens.
     static std::array<XrayToCtStage, kMostStages> default_stages();
-    /// Takes the keys out of `section`, those of the stages out of its sections; ConfigError for what cannot be built.
-    void read(config::Section& section);
+    /// Takes the keys out of `section`, those of the stages out of its sections stage1 to stage3; the rest (normalisation, dropout,
+    /// checkpointing) is that of `model`, the section of every task's network.  ConfigError for what cannot be built.
+    void read(config::Section& section, const ModelOptions& model);
     /// What is wrong with the options taken together, or an empty text.  A stage beyond num_stages must have its defaults: any
     /// other value would change nothing.
     std::string problem() const;

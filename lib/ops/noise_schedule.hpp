@@ -18,6 +18,8 @@ struct NoiseScheduleOptions {
     int64_t timesteps = 1000;
     double beta_start = 1e-4, beta_end = 0.02;
     double cosine_offset = 0.008, beta_low = 0, beta_high = 0.999;
+
+    bool operator==(const NoiseScheduleOptions&) const = default;
 };
 
 /// What a network was trained to return.  With x_t = sqrt(a) x0 + sqrt(1 - a) noise, where a = alpha_bar(t):

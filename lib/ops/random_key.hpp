@@ -36,6 +36,8 @@ enum class Purpose : uint32_t {
     target_channel = 23,
     condition_dropout = 24,
     sampling = 25,  // noise that generated volumes begin with, and get on the way
+    previous_timestep = 26,  // how much noise the volume of the stage before gets
+    previous_noise = 27,
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops

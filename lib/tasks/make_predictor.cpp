@@ -1,17 +1,9 @@
 #include "tasks/make_predictor.hpp"
 
-#include "core/error.hpp"
-#include "core/text.hpp"
 #include "nn/make_model.hpp"
 
 namespace vox::tasks {
 namespace {
-
-void check_task(const TrainedRun& trained, const char* task) {
-    if (trained.config.task != task)
-        throw core::DataError(
-            core::concat(trained.checkpoint.string(), " holds a ", trained.config.task, " model, not one of ", task));
-}
 
 /// One rank predicts alone: running statistics are fixed, so that no layer communicates.
 nn::ModelOptions for_one_rank(nn::ModelOptions options) {
@@ -20,27 +12,13 @@ nn::ModelOptions for_one_rank(nn::ModelOptions options) {
 }
 
 void take_weights(torch::nn::Module& model, const TrainedRun& trained, at::Device device) {
-    const auto& state = trained.state;
-    checkpoint::copy_into(checkpoint::module_state(model), state.ema.empty() ? state.model : state.ema,
-                          trained.checkpoint.string(), /*any_dtype=*/true);
+    checkpoint::copy_into(checkpoint::module_state(model), best_weights(trained), trained.checkpoint.string(),
+                          /*any_dtype=*/true);
     model.to(device);
     model.eval();
 }
 
 }  // namespace
-
-TrainedRun load_trained(const std::filesystem::path& path, bool best) {
-    const auto choice = checkpoint::find(path, best);
-    TrainedRun trained;
-    trained.state = checkpoint::load(choice);
-    trained.state.optimizer.clear();  // twice the weights' memory, and of no use here
-    trained.checkpoint = choice.folder;
-    auto document =
-        config::Document::parse(trained.state.manifest.config_yaml, choice.folder.string() + "/manifest.json");
-    auto root = document.root();
-    trained.config.read(root);
-    return trained;
-}
 
 std::unique_ptr<SegmentationPredictor> make_segmentation_predictor(const TrainedRun& trained, at::Device device) {
     check_task(trained, "segmentation");
@@ -66,6 +44,17 @@ std::unique_ptr<SynthesisPredictor> make_synthesis_predictor(const TrainedRun& t
     take_weights(*model, trained, device);
     return std::make_unique<SynthesisPredictor>(model, std::move(facts), trained.config.diffusion, trained.config.infer,
                                                 trained.config.synthesis, static_cast<uint64_t>(trained.config.seed));
+}
+
+std::unique_ptr<XrayToCtPredictor> make_xray_to_ct_predictor(const TrainedRun& trained, at::Device device) {
+    check_task(trained, "xray_to_ct");
+    auto facts = XrayToCtFacts::from_texts(trained.state.manifest.facts);
+    auto options = trained.config.xray_to_ct;
+    options.network.xray.norm = for_one_rank(trained.config.model).norm;
+    const auto model = std::make_shared<nn::XrayCascade>(options.network, options.index() + 1, 0, nullptr);
+    take_weights(*model, trained, device);
+    return std::make_unique<XrayToCtPredictor>(model, std::move(facts), trained.config.diffusion, options,
+                                               static_cast<uint64_t>(trained.config.seed));
 }
 
 }  // namespace vox::tasks

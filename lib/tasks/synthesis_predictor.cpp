@@ -13,13 +13,13 @@
 #include <algorithm>
 #include <array>
 
-#include "checkpoint/hash.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/transforms.hpp"
 #include "infer/diffusion_sampler.hpp"
 #include "infer/sliding_window.hpp"
 #include "ops/random_tensor.hpp"
+#include "tasks/sample_key.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -58,15 +58,6 @@ at::Tensor cropped(const at::Tensor& volume, const core::Index3& size) {
         .contiguous();
 }
 
-/// The key of a sample's noise: what a case is called decides it, not where it stands among others.
-ops::RandomKey key_of(uint64_t seed, const std::string& case_id, int64_t number) {
-    const uint64_t hash = checkpoint::hash_bytes(case_id.data(), case_id.size());
-    return {.seed = seed,
-            .epoch = static_cast<uint32_t>(hash >> 32),
-            .position = static_cast<uint32_t>(hash),
-            .draw = static_cast<uint32_t>(number)};
-}
-
 }  // namespace
 
 SynthesisPredictor::SynthesisPredictor(std::shared_ptr<nn::DenoisingModel> model, SynthesisFacts facts,
@@ -93,7 +84,7 @@ GeneratedChannel SynthesisPredictor::generate(const data::Sample& sample, int64_
     std::vector<at::Tensor> samples;
     for (int64_t number = 0; number < options_.samples; ++number)
         samples.push_back(
-            cropped(sample_once(seen, channel, key_of(seed_, sample.info->id, number)), sample.info->size()));
+            cropped(sample_once(seen, channel, sample_key(seed_, sample.info->id, number)), sample.info->size()));
     model_->train(was_training);
     GeneratedChannel result;
     result.channel = channel;

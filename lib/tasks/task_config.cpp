@@ -9,7 +9,7 @@
 namespace vox::tasks {
 namespace {
 
-/// What a section is for, where not all tasks read it.
+/// What a section is for, where not all tasks read it.  Of several prefixes of a key the first one counts.
 struct Owner {
     const char* prefix;
     std::vector<std::string> tasks;
@@ -20,46 +20,89 @@ const std::vector<Owner>& owners() {
                                         {"metrics.", {"segmentation"}},
                                         {"infer.keep_largest", {"segmentation"}},
                                         {"infer.connectivity", {"segmentation"}},
-                                        {"diffusion.", {"synthesis"}},
-                                        {"synthesis.", {"synthesis"}}};
+                                        {"infer.", {"segmentation", "synthesis"}},
+                                        {"diffusion.guidance", {"synthesis"}},
+                                        {"diffusion.condition_dropout", {"synthesis"}},
+                                        {"diffusion.", {"synthesis", "xray_to_ct"}},
+                                        {"synthesis.", {"synthesis"}},
+                                        {"xray_to_ct.", {"xray_to_ct"}}};
     return all;
 }
 
-/// The network and the intensities that a task is usually trained with.
+/// The network, the intensities and the noise that a task is usually trained with.
 void set_defaults(TaskConfig& config) {
-    if (config.task != "synthesis") return;
-    config.model = nn::ModelOptions::of("fast_ddpm_3d");
-    config.data.normalisation = "percentile";
+    if (config.task == "segmentation") return;
     config.data.foreground_ratio = 0;
     config.data.intensity_scale = config.data.intensity_shift = 0;
+    if (config.task == "synthesis") {
+        config.model = nn::ModelOptions::of("fast_ddpm_3d");
+        config.data.normalisation = "percentile";
+        return;
+    }
+    config.model = nn::ModelOptions::of("xray_to_ct");
+    config.data.normalisation = "window";
+    config.data.flip_axes = {2};  // left and right: other bodies do not exist
+    config.diffusion.schedule.betas = "cosine";
+    config.diffusion.prediction = "v";
+    config.diffusion.train_all_timesteps = true;
+    config.diffusion.list = "spaced";
+    config.diffusion.steps = 50;
+}
+
+const std::vector<std::string>& task_names() {
+    static const std::vector<std::string> all{"segmentation", "synthesis", "xray_to_ct"};
+    return all;
+}
+
+const std::vector<std::string>& networks_of(const std::string& task) {
+    static const std::vector<std::string> cascades{"xray_to_ct"};
+    if (task == "segmentation") return nn::model_names();
+    return task == "synthesis" ? nn::denoising_model_names() : cascades;
 }
 
 void check_together(const config::Section& root, const TaskConfig& config) {
-    const bool denoises =
-        std::ranges::find(nn::denoising_model_names(), config.model.name) != nn::denoising_model_names().end();
-    root.require(denoises == (config.task == "synthesis"),
-                 core::concat("task '", config.task, "' cannot train the network '", config.model.name,
-                              denoises ? "', which is one of diffusions: say task: synthesis, or another model.name"
-                                       : "', which is not told how much noise it sees: say model.name: fast_ddpm_3d"));
+    for (const auto& task : task_names()) {
+        const auto& networks = networks_of(task);
+        if (task == config.task || std::ranges::find(networks, config.model.name) == networks.end()) continue;
+        root.require(false, core::concat("task '", config.task, "' cannot train the network '", config.model.name,
+                                         "': say task: ", task,
+                                         ", or model.name: ", core::join(networks_of(config.task), " or ")));
+    }
     root.require(config.task != "synthesis" || config.data.normalisation == "percentile",
                  "task 'synthesis' needs data.normalisation: percentile: a diffusion works on intensities of -1 .. 1");
+    if (config.task != "xray_to_ct") return;
+    root.require(config.data.normalisation == "window",
+                 "task 'xray_to_ct' needs data.normalisation: window: Hounsfield units are the same in every case");
+    const auto& size = config.xray_to_ct.network.stages[config.xray_to_ct.index()].volume_size;
+    root.require(
+        config.data.resize == size,
+        core::concat("data.resize is [", core::join(config.data.resize), "], but stage ", config.xray_to_ct.stage,
+                     " makes volumes of [", core::join(size), "]: leave data.resize out"));
 }
 
 }  // namespace
 
 void TaskConfig::read(config::Section& root) {
-    root.choice("task", task, {"segmentation", "synthesis"}, "what is trained");
+    root.choice("task", task, task_names(), "what is trained");
     set_defaults(*this);
     root.value("seed", seed, "of order, crops, augmentation, dropout, noise and initial weights");
     root.require(seed >= 0, "seed must not be negative");
+    config::Section model_section = root.section("model", "the network");
+    model.read(model_section);
+    config::Section cascade_section =
+        root.section("xray_to_ct", "xray_to_ct: the stages from X-rays to a CT volume, and which one trains");
+    xray_to_ct.read(cascade_section, model);
+    if (task == "xray_to_ct") {  // whole cases, at the size of the stage
+        data.resize = xray_to_ct.network.stages[xray_to_ct.index()].volume_size;
+        data.crop_size.clear();
+    }
     config::Section data_section = root.section("data", "reading and augmenting");
     data.read(data_section);
     data.seed = seed;
-    config::Section model_section = root.section("model", "the network");
-    model.read(model_section);
     config::Section loss_section = root.section("loss", "segmentation: what training makes small");
     loss.read(loss_section);
-    config::Section diffusion_section = root.section("diffusion", "synthesis: noise, and the way out of it");
+    config::Section diffusion_section =
+        root.section("diffusion", "synthesis, xray_to_ct: noise, and the way out of it");
     diffusion.read(diffusion_section);
     config::Section synthesis_section = root.section("synthesis", "synthesis: what is generated");
     synthesis.read(synthesis_section);

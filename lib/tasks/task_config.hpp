@@ -12,6 +12,7 @@
 #include "loss/options.hpp"
 #include "metrics/options.hpp"
 #include "nn/options.hpp"
+#include "tasks/cascade_options.hpp"
 #include "tasks/synthesis_options.hpp"
 
 namespace vox::tasks {
@@ -20,11 +21,12 @@ namespace vox::tasks {
 struct TaskConfig {
     std::string task = "segmentation";
     int64_t seed = 0;
-    data::Options data;
     nn::ModelOptions model;
+    data::Options data;
     loss::Options loss;
     infer::DiffusionOptions diffusion;
     SynthesisOptions synthesis;
+    CascadeOptions xray_to_ct;
     infer::SlidingWindowOptions infer;
     infer::CleanUpOptions clean_up;
     metrics::Options metrics;
