@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 
+#include "comm/ends_within.hpp"
 #include "comm/mpi_calls.hpp"
 #include "comm/mpi_error.hpp"
 #include "core/activity.hpp"
@@ -58,7 +59,7 @@ NcclLink::~NcclLink() {
     const std::scoped_lock lock(mutex_);
     if (comm_ == nullptr) return;
     if (std::uncaught_exceptions() > exceptions_) {
-        ncclCommAbort(comm_);
+        abort();
         return;
     }
     try {
@@ -145,8 +146,18 @@ void NcclLink::look() {
 void NcclLink::fail(const std::string& why) {
     failure_ = core::concat(who_am_i(), ": ", why);
     core::log::error(failure_);
-    if (comm_ != nullptr) ncclCommAbort(comm_);
+    if (comm_ != nullptr) abort();
+}
+
+// An abort ends the collectives that NCCL waits in, but then waits itself until the GPU has done all that was given to it: where that is
+// what is stuck, it never returns (seen with NCCL 2.28 behind a host function that did not end).
+void NcclLink::abort() {
+    constexpr double kAbortS = 5;
+    const ncclComm_t comm = comm_;
     comm_ = nullptr;
+    if (!ends_within(kAbortS, [comm] { ncclCommAbort(comm); }))
+        core::log::warning("NCCL's abort still waits for the GPU after ", core::human_seconds(kAbortS),
+                           "; this rank goes on without it");
 }
 
 void NcclLink::throw_failure() const {

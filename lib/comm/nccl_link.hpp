@@ -49,7 +49,8 @@ private:
     void settle(ncclResult_t result, const char* name);
     void look();
     void watch_loop();
-    /// Both with mutex_ held.
+    /// All with mutex_ held.  `abort` leaves comm_ null.
+    void abort();
     void fail(const std::string& why);
     void throw_failure() const;
 
