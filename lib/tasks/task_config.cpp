@@ -49,11 +49,6 @@ void set_defaults(TaskConfig& config) {
     config.diffusion.steps = 50;
 }
 
-const std::vector<std::string>& task_names() {
-    static const std::vector<std::string> all{"segmentation", "synthesis", "xray_to_ct"};
-    return all;
-}
-
 const std::vector<std::string>& networks_of(const std::string& task) {
     static const std::vector<std::string> cascades{"xray_to_ct"};
     if (task == "segmentation") return nn::model_names();
@@ -61,7 +56,7 @@ const std::vector<std::string>& networks_of(const std::string& task) {
 }
 
 void check_together(const config::Section& root, const TaskConfig& config) {
-    for (const auto& task : task_names()) {
+    for (const std::string task : {"segmentation", "synthesis", "xray_to_ct"}) {
         const auto& networks = networks_of(task);
         if (task == config.task || std::ranges::find(networks, config.model.name) == networks.end()) continue;
         root.require(false, core::concat("task '", config.task, "' cannot train the network '", config.model.name,
@@ -83,7 +78,7 @@ void check_together(const config::Section& root, const TaskConfig& config) {
 }  // namespace
 
 void TaskConfig::read(config::Section& root) {
-    root.choice("task", task, task_names(), "what is trained");
+    root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct"}, "what is trained");
     set_defaults(*this);
     root.value("seed", seed, "of order, crops, augmentation, dropout, noise and initial weights");
     root.require(seed >= 0, "seed must not be negative");

@@ -76,6 +76,25 @@ TaskConfig synthesis() {
     return config;
 }
 
+/// Volumes out of radiographs by a diffusion, with the physics of X-rays; flips turn both.
+TaskConfig xrays() {
+    TaskConfig config;
+    config.task = "xray_to_ct";
+    config.model = nn::ModelOptions::of("xray_to_ct");
+    auto& options = config.xray_to_ct;
+    options.network.num_stages = 1;
+    options.network.stages[0] = {{16, 16, 16}, 4, 16, 1, 2};
+    options.network.xray = {64, 2, "sync_batch", 8};
+    options.physics_weight = 0.3;
+    config.data.resize = {16, 16, 16};
+    config.data.crop_size.clear();
+    config.data.foreground_ratio = 0;
+    config.data.normalisation = "window";
+    config.data.threads = 1;
+    config.diffusion.prediction = "v";
+    return config;
+}
+
 const Recipe kRecipes[]{
     {"Regions", regions,
      [](comm::World& world, const std::filesystem::path& folder) { return test::phantom_shards(world, folder, 5); }},
@@ -91,6 +110,8 @@ const Recipe kRecipes[]{
      [](comm::World& world, const std::filesystem::path& folder) {
          return test::phantom_shards(world, folder, 5, false, {"t1ce"});
      }},
+    {"Xrays", xrays,
+     [](comm::World& world, const std::filesystem::path& folder) { return test::body_shards(world, folder, 5); }},
 };
 
 /// A task with what its gradients need, on some communicator.

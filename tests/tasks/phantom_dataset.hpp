@@ -9,6 +9,7 @@
 #include "data/convert.hpp"
 #include "data/nifti.hpp"
 #include "data/phantom.hpp"
+#include "data/phantom_body.hpp"
 #include "data/phantom_prostate.hpp"
 
 namespace vox::test {
@@ -56,6 +57,23 @@ inline std::filesystem::path prostate_shards(comm::World& world, const std::file
     options.input = folder / "nifti";
     options.output = folder / "shards";
     options.task = task;
+    data::convert(world, options);
+    return options.output;
+}
+
+/// All ranks of `world`: bodies of 32^3 voxels with radiographs of 48 x 48 pixels made of them; the last `held_out` are the split val.
+inline std::filesystem::path body_shards(comm::World& world, const std::filesystem::path& folder, uint32_t cases,
+                                         uint32_t held_out = 0) {
+    world.on_root("making phantoms", [&] {
+        for (uint32_t number = 1; number <= cases; ++number) data::write_body_phantom(folder / "nifti", number, 32, 3);
+    });
+    data::ConvertOptions options;
+    options.layout = "xray_ct";
+    options.input = folder / "nifti";
+    options.output = folder / "shards";
+    options.views = {.make = true, .size = 48};
+    const double validated = static_cast<double>(held_out) / cases;
+    options.split = {1 - validated, validated, 0.0};
     data::convert(world, options);
     return options.output;
 }
