@@ -32,6 +32,25 @@ inline std::vector<std::string> synthesis_with(const std::string& key) {
     return all;
 }
 
+/// Volumes from X-rays, the same.
+inline const std::vector<std::string> kXray{
+    "task=xray_to_ct",           "model.name=xray_to_ct",     "model.dropout_prob=0.1",
+    "data.normalisation=window", "data.foreground_ratio=0",   "data.intensity_scale=0",
+    "data.intensity_shift=0",    "data.flip_axes=[2]",        "data.resize=[64,64,64]",
+    "data.crop_size=[]",         "diffusion.schedule=cosine", "diffusion.prediction=v",
+    "diffusion.list=spaced",     "diffusion.steps=50",        "diffusion.train_all_timesteps=true"};
+
+/// With other values for keys of it.
+inline std::vector<std::string> xray_with(const std::vector<std::string>& others) {
+    auto all = kXray;
+    for (const auto& other : others) {
+        std::erase_if(all,
+                      [&](const std::string& one) { return one.starts_with(other.substr(0, other.find('=') + 1)); });
+        all.push_back(other);
+    }
+    return all;
+}
+
 inline const std::map<std::string, Entry> kEntries{
     {"task", {"synthesis", kSynthesis, "app/run_config_test.cpp", "RunConfigTask, BringsItsOwnDefaults"}},
     {"seed", {"7", {}, "app/run_config_test.cpp", "RunConfigSeed, ReachesTheOrderOfSamples"}},
@@ -250,6 +269,48 @@ inline const std::map<std::string, Entry> kEntries{
      {"t2", kSynthesis, "tasks/synthesis_test.cpp", "Synthesis, LossIsTheMeanSquaredErrorOfTheChosenPrediction"}},
     {"synthesis.samples",
      {"4", kSynthesis, "tasks/synthesis_test.cpp", "SynthesisPredictor, MeanAndStandardDeviationAreThoseOfItsSamples"}},
+    {"xray_to_ct.stage",
+     {"2", xray_with({"data.resize=[128,128,128]"}), "e2e/xray_test.py",
+      "test_second_stage_keeps_the_first_and_makes_volumes_of_x_rays_alone"}},
+    {"xray_to_ct.previous_run",
+     {"runs/one", kXray, "e2e/xray_test.py", "test_second_stage_keeps_the_first_and_makes_volumes_of_x_rays_alone"}},
+    {"xray_to_ct.objective",
+     {"direct", kXray, "tasks/xray_to_ct_test.cpp", "XrayToCt, LossesAreTheErrorOfWhatIsSaidAndOfItsRadiographs"}},
+    {"xray_to_ct.physics_weight", {"0", kXray, "tasks/xray_to_ct_test.cpp", "XrayToCt, WithoutPhysicsThereIsOneTerm"}},
+    {"xray_to_ct.previous_noise_most",
+     {"0.9", kXray, "e2e/xray_test.py", "test_noise_of_the_stage_before_changes_what_is_learnt_and_made"}},
+    {"xray_to_ct.previous_noise",
+     {"0.1", kXray, "e2e/xray_test.py", "test_noise_of_the_stage_before_changes_what_is_learnt_and_made"}},
+    {"xray_to_ct.samples", {"4", kXray, "tasks/xray_to_ct_test.cpp", "XrayToCt, NoiseBelongsToSeedCaseAndSample"}},
+    {"xray_to_ct.num_stages", {"2", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.img_size", {"256", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.num_views", {"1", kXray, "tasks/xray_to_ct_test.cpp", "XrayToCt, OneViewSuffices"}},
+    {"xray_to_ct.stage1.volume_size",
+     {"[32, 32, 32]", xray_with({"data.resize=[32,32,32]"}), "nn/xray_to_ct_options_test.cpp",
+      "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage1.patch_size",
+     {"2", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage1.voxel_dim",
+     {"128", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage1.vit_depth", {"3", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage1.num_heads", {"8", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage2.volume_size",
+     {"[96, 96, 96]", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage2.patch_size",
+     {"4", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage2.voxel_dim",
+     {"96", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage2.vit_depth", {"3", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage2.num_heads", {"8", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage3.volume_size",
+     {"[192, 192, 192]", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage3.patch_size",
+     {"8", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage3.voxel_dim",
+     {"64", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage3.vit_depth", {"3", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
+    {"xray_to_ct.stage3.num_heads",
+     {"16", kXray, "nn/xray_to_ct_options_test.cpp", "XrayToCtOptions, EveryKeyArrives"}},
     {"infer.window", {"[64, 64, 64]", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},
     {"infer.overlap", {"0.25", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},
     {"infer.blend", {"constant", {}, "infer/sliding_window_test.cpp", "SlidingWindow, EqualsMonai"}},

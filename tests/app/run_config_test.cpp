@@ -88,6 +88,10 @@ TEST(RunConfigTask, BringsItsOwnDefaults) {
     const auto config = configured("task: synthesis\n" + kLeast);
     EXPECT_EQ(config.task.model.name, "fast_ddpm_3d");
     EXPECT_EQ(config.task.data.normalisation, "percentile");
+    const auto xrays = configured("{task: xray_to_ct, xray_to_ct: {stage: 2}, train: {steps: 10}}");
+    EXPECT_EQ(xrays.task.data.resize, (std::vector<int64_t>{128, 128, 128}));
+    EXPECT_TRUE(xrays.task.data.crop_size.empty());
+    EXPECT_EQ(xrays.task.diffusion.steps, 50);
     EXPECT_THAT(refusal("{task: synthesis, loss: {smooth_nr: 0.5}, train: {steps: 10}}"),
                 HasSubstr("loss.smooth_nr has no effect with task 'synthesis'"));
 }

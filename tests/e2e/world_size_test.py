@@ -28,10 +28,33 @@ SYNTHESIS = {
     "diffusion.condition_dropout": 0.2,
 }
 
+# And of the one that makes volumes of radiographs, with their physics; flips turn both.
+XRAYS = {
+    **{key: value for key, value in RUN.items() if not key.startswith(("model.", "data.crop", "infer."))},
+    "task": "xray_to_ct",
+    "xray_to_ct.num_stages": 1,
+    "xray_to_ct.img_size": 64,
+    "xray_to_ct.stage1.volume_size": "[16,16,16]",
+    "xray_to_ct.stage1.voxel_dim": 32,
+    "xray_to_ct.stage1.vit_depth": 1,
+    "xray_to_ct.physics_weight": 0.1,
+    "diffusion.steps": 5,
+    "model.norm": "sync_batch",
+    "model.dropout_prob": 0.2,
+}
+
+
+def bodies():
+    def make(folder):
+        support.run("make_phantoms", "--layout", "xray_ct", "--cases", CASES, "--size", 32, "--output", folder / "nifti")
+        support.run("convert_dataset", "--layout", "xray_ct", "--input", folder / "nifti", "--output", folder / "shards", "--make-drrs",
+                    "--view-size", 64, "--split", "0.84,0.16,0")
+    return support.made_once(f"bodies_{CASES}", make) / "shards"
+
 
 class WorldSize(support.Case):
     def losses(self, ranks, values, figure):
-        shards = support.phantom_shards(CASES, 32, split="0.84,0.16,0")
+        shards = bodies() if values.get("task") == "xray_to_ct" else support.phantom_shards(CASES, 32, split="0.84,0.16,0")
         folder, nothing = self.folder / f"np{ranks}", self.folder / "nothing.yaml"
         nothing.write_text("{}")
         support.run("train", "--config", nothing, "--data", shards, "--run", folder, *support.settings(values), ranks=ranks)
@@ -65,6 +88,13 @@ class WorldSize(support.Case):
     def test_synthesis_fp32_sgd(self):
         self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-2,
                             "train.optimizer.momentum": 0.9}, SYNTHESIS, "psnr_brain", 1e-2)
+
+    def test_xrays_fp64_adamw(self):
+        self.compare(1e-10, {"train.precision": "fp64", "train.optimizer.name": "adamw", "train.optimizer.lr": 1e-3}, XRAYS, "psnr", 1e-6)
+
+    def test_xrays_fp32_sgd(self):
+        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-2,
+                            "train.optimizer.momentum": 0.9}, XRAYS, "psnr", 1e-2)
 
     def test_accumulation_makes_the_same_batch(self):
         values = {**RUN, "train.precision": "fp64", "train.optimizer.name": "adamw", "model.norm": "group",
