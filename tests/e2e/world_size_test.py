@@ -93,7 +93,7 @@ class WorldSize(support.Case):
         self.compare(1e-10, {"train.precision": "fp64", "train.optimizer.name": "adamw", "train.optimizer.lr": 1e-3}, XRAYS, "psnr", 1e-6)
 
     def test_xrays_fp32_sgd(self):
-        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-2,
+        self.compare(1e-5, {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-4,
                             "train.optimizer.momentum": 0.9}, XRAYS, "psnr", 1e-2)
 
     def test_accumulation_makes_the_same_batch(self):
