@@ -36,7 +36,7 @@ public:
     std::string data_digest() const override { return reader_.digest(); }
 
 private:
-    /// A volume as the network sees it and what it should say: at first that it is at timestep `t` with this noise.
+    /// The volume as the network sees it at timestep `t` [B], and what it should say of it.
     struct Step {
         at::Tensor x_t, t, target;
     };

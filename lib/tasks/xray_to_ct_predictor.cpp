@@ -58,12 +58,14 @@ GeneratedCt XrayToCtPredictor::generate(const std::string& case_id, const at::Te
         views_for_network(views.unsqueeze(0).to(weight.options()), facts_.unit, options_.network.xray.img_size);
     at::Tensor known;
     if (true_volume.defined()) known = true_volume.unsqueeze(0).unsqueeze(0).to(weight.options());
-    std::vector<bool> was_training;
+    const bool all_trained = model_->is_training();
+    std::vector<bool> was_training;  // frozen stages are not
     for (size_t i = 0; i < model_->size(); ++i) was_training.push_back(model_->stage(i).is_training());
     model_->eval();
     std::vector<at::Tensor> samples;
     for (int64_t number = 0; number < options_.samples; ++number)
         samples.push_back(sample_once(seen, known, sample_key(seed_, case_id, number)));
+    model_->train(all_trained);
     for (size_t i = 0; i < model_->size(); ++i) model_->stage(i).train(was_training[i]);
     const at::Tensor all = at::stack(samples);
     GeneratedCt result{.mean = all.mean(0), .standard_deviation = {}, .first = samples.front()};

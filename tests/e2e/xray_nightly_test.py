@@ -14,7 +14,7 @@ class Overfit(xray_cases.Overfit):
         self.assertLessEqual(moved, 15)
 
     def test_diffusion(self):
-        each, moved = self.learnt({"xray_to_ct.objective": "diffusion", "train.steps": 2000}, 3600)
+        each, moved = self.learnt({"xray_to_ct.objective": "diffusion", "train.steps": 1500}, 3600)
         self.assertGreaterEqual(min(each), 20)
         self.assertLessEqual(moved, 15)
 
@@ -69,10 +69,10 @@ class Generalisation(support.Case):
         self.assertLess(moved["psnr"] - of_mean, 3)
 
     def test_direct(self):
-        self.compare({"xray_to_ct.objective": "direct", "train.steps": 1000})
+        self.compare({"xray_to_ct.objective": "direct", "train.steps": 600})
 
     def test_mean_of_eight_samples(self):
-        self.compare({"xray_to_ct.objective": "diffusion", "xray_to_ct.samples": 8, "train.steps": 3000})
+        self.compare({"xray_to_ct.objective": "diffusion", "xray_to_ct.samples": 8, "train.steps": 1500})
 
 
 if __name__ == "__main__":
