@@ -41,6 +41,8 @@ void collect_unknown(const Node& node, const std::string& path, std::vector<std:
         } else if (value->kind == Node::Kind::map) {
             collect_unknown(*value, join_path(path, key), problems);
         }
+        for (size_t i = 0; value->taken && i < value->items.size(); ++i)
+            collect_unknown(*value->items[i], concat(join_path(path, key), '[', i, ']'), problems);
     }
 }
 
@@ -94,6 +96,22 @@ void Document::set(const std::string& assignment) {
         throw core::UsageError(concat("--set ", assignment, ": expected key=value, like --set train.steps=100"));
     const std::string origin = concat("--set ", assignment);
     put(*tree_->root, assignment.substr(0, equals), parse_yaml(assignment.substr(equals + 1), origin), origin);
+}
+
+void Document::set_text(const std::string& path, const std::string& text) {
+    auto value = std::make_unique<Node>();
+    value->kind = Node::Kind::scalar;
+    value->text = text;
+    value->quoted = true;
+    put(*tree_->root, path, std::move(value), concat("--set ", path, '=', text));
+}
+
+bool Document::has(const std::string& path) const {
+    const Node* node = tree_->root.get();
+    std::istringstream parts(path);
+    std::string part;
+    while (node && std::getline(parts, part, '.')) node = node->find(part);
+    return node != nullptr;
 }
 
 void Document::set_from_environment(const std::vector<std::string>& ignore) {

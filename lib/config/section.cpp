@@ -141,6 +141,24 @@ Section Section::section(std::string_view key, std::string_view) {
     return Section(tree_, &child, join_path(path_, key));
 }
 
+std::vector<Section> Section::sections(std::string_view key) {
+    node_->known.emplace_back(key);
+    Node* list = node_->find(key);
+    if (!list) return {};
+    list->taken = true;
+    const std::string path = join_path(path_, key);
+    if (list->kind != Node::Kind::list)
+        throw ConfigError(concat(list->origin, ": '", path, "' must be a list of mappings"));
+    std::vector<Section> all;
+    for (const auto& item : list->items) {
+        const std::string place = concat(path, '[', all.size(), ']');
+        if (item->kind != Node::Kind::map)
+            throw ConfigError(concat(list->origin, ": '", place, "' must be a mapping of keys"));
+        all.push_back(Section(tree_, item.get(), place));
+    }
+    return all;
+}
+
 bool Section::has(std::string_view key) const { return node_->find(key) != nullptr; }
 
 void Section::require(bool condition, const std::string& message) const {

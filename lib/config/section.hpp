@@ -46,6 +46,10 @@ public:
     /// A nested mapping; empty where the file has none.
     Section section(std::string_view key, std::string_view doc);
 
+    /// The mappings of the list `key`, with the paths "key[0]", "key[1]" and so on; none where the file has no such key.  What
+    /// nobody takes out of one of them is an unknown key, as elsewhere.  ConfigError for anything but a list of mappings.
+    std::vector<Section> sections(std::string_view key);
+
     /// True where the file, the environment or the command line gave this key.
     bool has(std::string_view key) const;
 
@@ -88,6 +92,10 @@ public:
 
     /// "train.steps=100": the value is parsed as YAML, so lists work: "model.blocks_down=[1,2]".
     void set(const std::string& assignment);
+    /// The same for a value that is a text, whatever it looks like.
+    void set_text(const std::string& path, const std::string& text);
+    /// Whether anybody gave the key of this path ("train.steps").
+    bool has(const std::string& path) const;
     /// Takes VOX_TRAIN__STEPS=100 (double underscore = dot) for every variable whose name starts with VOX_, but
     /// VOX_SOURCE_DIR-like names listed in `ignore`.
     void set_from_environment(const std::vector<std::string>& ignore);

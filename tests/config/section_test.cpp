@@ -129,6 +129,46 @@ TEST(Section, AliasStandsForItsKeyAndBothIsAnError) {
     EXPECT_THAT(message_of("train: {num_steps: 8, steps: 9}"), HasSubstr("give only one of them"));
 }
 
+/// What two mappings of a list say, and whether anything is left.
+std::vector<int64_t> steps_of(const std::string& yaml) {
+    auto document = Document::parse(yaml, "test.yaml");
+    std::vector<int64_t> steps;
+    for (auto& one : document.root().sections("parts")) one.value("steps", steps.emplace_back(), "steps");
+    document.finish();
+    return steps;
+}
+
+std::string refusal_of(const std::string& yaml) {
+    try {
+        steps_of(yaml);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(Sections, AreTheMappingsOfAListAndNameTheirPlace) {
+    EXPECT_EQ(steps_of("parts: [{steps: 3}, {steps: 4}]"), (std::vector<int64_t>{3, 4}));
+    EXPECT_EQ(steps_of("parts: []"), std::vector<int64_t>{});
+    EXPECT_EQ(steps_of("{}"), std::vector<int64_t>{});
+    EXPECT_THAT(refusal_of("parts: [{steps: 3}, {stepz: 4}]"),
+                HasSubstr("'parts[1].stepz'; did you mean 'parts[1].steps'?"));
+    EXPECT_THAT(refusal_of("parts: [{steps: few}]"), HasSubstr("'parts[0].steps' must be a whole number, not 'few'"));
+    EXPECT_THAT(refusal_of("parts: [{steps: 3}, 4]"), HasSubstr("'parts[1]' must be a mapping"));
+    EXPECT_THAT(refusal_of("parts: {steps: 3}"), HasSubstr("'parts' must be a list of mappings"));
+    EXPECT_THAT(refusal_of("part: [{steps: 3}]"), HasSubstr("did you mean 'parts'?"));
+}
+
+TEST(Document, TextsAreSetAsTheyAreAndPathsAreFound) {
+    auto document = Document::parse("train: {steps: 7}", "x.yaml");
+    document.set_text("train.name", "it's [1, 2]: #c");
+    EXPECT_EQ(read(document).name, "it's [1, 2]: #c");
+    EXPECT_TRUE(document.has("train.steps"));
+    EXPECT_TRUE(document.has("train"));
+    EXPECT_FALSE(document.has("train.rate"));
+    EXPECT_FALSE(document.has("steps"));
+}
+
 TEST(Document, ResolvedYamlReadsBackTheSame) {
     auto document = Document::parse("train: {steps: 7, rate: 1e-3, name: 'a \"b\": #c', crop: [1, 2, 3]}", "x.yaml");
     read(document);
