@@ -81,12 +81,13 @@ Image draw_batches(const vox::app::RunConfig& config, int64_t batches) {
 
 ExitCode preview_batch(vox::comm::World& world, const vox::app::Arguments& arguments) {
     need(arguments, "config", "see configs/");
-    need(arguments, "data", "the folder of shards that convert_dataset wrote");
+    const auto config = vox::app::read_run_config(arguments, "", "");
+    if (config.shards.empty()) need(arguments, "data", "the folder of shards that convert_dataset wrote");
     const auto batches = arguments["batches"].as<int64_t>();
     if (batches < 1 || batches > kMostBatches) throw UsageError(concat("--batches must be 1 to ", kMostBatches));
     if (!world.is_root()) return ExitCode::done;
     const std::filesystem::path file = arguments["output"].as<std::string>();
-    const Image image = draw_batches(vox::app::read_run_config(arguments, "", ""), batches);
+    const Image image = draw_batches(config, batches);
     vox::report::write_png(file, image);
     vox::core::log::info(file.string(), ": ", image.width, " x ", image.height, " pixels");
     return ExitCode::done;

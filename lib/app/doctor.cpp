@@ -46,8 +46,10 @@ Request read_request(comm::World& world, Findings& findings, const Arguments& ar
             check_distributed(world, *config);
             return Finding::ok(concat(arguments["config"].as<std::string>(), ": task ", config->task.task, ", model ",
                                       config->task.model.name, ", ", config->keys.size(), " keys"));
-        }))
+        })) {
         request.config = std::move(config);
+        request.shards = request.config->shards;
+    }
     return request;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "app/foreign_cascade.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -11,13 +12,6 @@ namespace {
 
 using core::concat;
 using core::ConfigError;
-
-bool has(config::Section section, const std::string& path) {
-    const auto dot = path.find('.');
-    const std::string first = path.substr(0, dot);
-    if (!section.has(first)) return false;
-    return dot == std::string::npos || has(section.section(first, ""), path.substr(dot + 1));
-}
 
 std::string lower_case(std::string text) {
     std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -36,7 +30,6 @@ std::string ours_of(const ForeignKey& foreign, const std::string& word) {
 }
 
 std::string text_of(const ForeignKey& foreign, config::Section& given) {
-    if (foreign.value == ForeignValue::anything) return "...";
     if (foreign.value == ForeignValue::whole_numbers) {
         std::vector<int64_t> numbers;
         given.value(foreign.name, numbers, "");
@@ -59,6 +52,8 @@ void take(const ForeignKey& foreign, const std::string& path, const std::string&
         if (yes && !names.wandb_project) names.wandb_project = "";
     }
     if (foreign.name == "wandb_project") names.wandb_project = value;
+    if (foreign.name == "resume_from" && !value.empty()) names.resume_from = value;
+    if (foreign.name == "dataset_path" && !value.empty()) names.shards = value;
 }
 
 }  // namespace
@@ -109,7 +104,9 @@ const std::vector<ForeignKey>& foreign_keys() {
         {"cache_in_memory",
          "",
          {{"false", ""}},
-         {{"true", "say how much memory: data.cache_mb, in MiB a rank, keeps decoded volumes"}},
+         {{"true",
+           "say how much memory: data.cache_mb, in MiB a rank, keeps decoded volumes, so that later epochs do not read "
+           "them again (10240: 10 GB)"}},
          "shards are read as crops are needed"},
         {"augmentation",
          "data.flip_probability",
@@ -125,12 +122,27 @@ const std::vector<ForeignKey>& foreign_keys() {
         {"stage_configs",
          "",
          {},
-         {{"*",
-           "no task trains a cascade of stages: one network is a run, and train.init_from starts it from another run's "
-           "weights"}},
-         "",
+         {},
+         "a list of one to three mappings, of the stages of `task: xray_to_ct` in order: `volume_size`, `patch_size`, "
+         "`voxel_dim`, `vit_depth` and `num_heads` of the first are those of `xray_to_ct.stage1`, and the length is "
+         "`xray_to_ct.num_stages`; a `patch_size` that is left out is a sixteenth of another volume than the stage's "
+         "default; `name` is any text, but `stage2` must be the second; `xray_to_ct.stage` says which one a run trains",
          none,
-         anything},
+         cascade},
+        {"xray_config",
+         "",
+         {},
+         {},
+         "a mapping: `img_size` and `num_views` are those of `xray_to_ct`, with `task: xray_to_ct`",
+         none,
+         cascade},
+        {"resume_from",
+         "",
+         {},
+         {},
+         "alias of `xray_to_ct.previous_run` where `xray_to_ct.stage` is 2 or 3 and has none, else of "
+         "`checkpoint.resume`, and so is the option `--resume_from`; another program's checkpoint (`.pt`, `.pth`, "
+         "`.ckpt`) is refused"},
         {"val_interval", "train.validate_every_epochs", {}},
         {"early_stopping_patience", "train.early_stopping.patience", {}},
         {"learning_rate", "train.optimizer.lr", {}},
@@ -186,7 +198,12 @@ const std::vector<ForeignKey>& foreign_keys() {
         {"run_id", "", {}, {{"*", run_name}}},
         {"doc", "", {}, {{"*", run_name}}, "", ForeignOption::given},
         {"data_root", "", {}, {{"*", convert}}, "", ForeignOption::given},
-        {"dataset_path", "", {}, {{"*", convert}}},
+        {"dataset_path",
+         "",
+         {},
+         {},
+         "the folder of shards, as `--data` says it, which counts where both are given; a folder of anything else is "
+         "refused"},
     };
     return table;
 }
@@ -200,7 +217,11 @@ ForeignNames accept_foreign_keys(config::Document& document) {
         for (const auto& foreign : foreign_keys()) {
             const std::string path = section.empty() ? foreign.name : concat(section, '.', foreign.name);
             if (is_own(foreign, section, path) || !given.has(foreign.name)) continue;
-            if (!foreign.key.empty() && has(root, foreign.key))
+            if (foreign.value == ForeignValue::cascade) {
+                names.accepted.merge(accept_cascade(document, given, foreign.name, path));
+                continue;
+            }
+            if (!foreign.key.empty() && document.has(foreign.key))
                 throw ConfigError(concat("'", path, "' is another name of '", foreign.key, "'; give only one of them"));
             const std::string value = text_of(foreign, given);
             const std::string ours = in_our_words(foreign, value, concat(path, ": ", value));

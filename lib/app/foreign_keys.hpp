@@ -15,7 +15,7 @@ namespace vox::app {
 enum class ForeignValue {
     text,
     whole_numbers,  // a list
-    anything,       // not read: the name alone is refused
+    cascade,        // a mapping or a list of them: foreign_cascade.hpp reads it
 };
 
 /// Whether the name is an option of the command line too.
@@ -41,6 +41,8 @@ struct ForeignNames {
     std::set<std::string> accepted;  // paths: "training.batch_size"
     std::optional<bool> distributed;  // more than one rank, or just one: whoever knows the world compares
     std::optional<std::string> wandb_project;  // W&B was asked for, with this project or none ("")
+    std::optional<std::string> resume_from;  // a path: whoever knows the stage of a cascade says what it means
+    std::optional<std::string> shards;  // a folder, as --data is
 };
 
 /// Gives our keys the values of the foreign names that `document` holds, before anybody reads.  Throws ConfigError where both

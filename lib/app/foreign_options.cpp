@@ -7,18 +7,8 @@
 #include "core/text.hpp"
 
 namespace vox::app {
-namespace {
 
 namespace options = boost::program_options;
-
-/// As YAML that is a text whatever it holds.
-std::string quoted(const std::string& text) {
-    std::string result = "'";
-    for (const char c : text) result += c == '\'' ? "''" : std::string(1, c);
-    return result + "'";
-}
-
-}  // namespace
 
 options::options_description foreign_options() {
     options::options_description table("Options of other programs");
@@ -42,7 +32,7 @@ void set_foreign_options(const Arguments& arguments, config::Document& document)
         } catch (const core::ConfigError& error) {
             throw core::UsageError(error.what());
         }
-        document.set(core::concat(foreign.name, '=', quoted(value)));
+        document.set_text(foreign.name, value);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "app/foreign_cascade.hpp"
 #include "app/foreign_keys.hpp"
 #include "app/foreign_options.hpp"
 #include "core/log.hpp"
@@ -16,13 +17,15 @@ namespace options = boost::program_options;
 /// Names that start with VOX_ and are no configuration keys.
 const std::vector<std::string> kNoKeys{"VOX_SOURCE_DIR", "VOX_BUILD_DIR", "VOX_PYTHON", "VOX_FAULT"};
 
-/// The text of an option that has two names.
-std::optional<std::string> one_of(const Arguments& arguments, const char* name, const char* other) {
+/// The text of an option that not every program has.
+std::optional<std::string> option(const Arguments& arguments, const char* name) {
+    if (!arguments.count(name)) return std::nullopt;
+    return arguments[name].as<std::string>();
+}
+
+void check_only_one(const Arguments& arguments, const char* name, const char* other) {
     if (arguments.count(name) && arguments.count(other))
         throw core::UsageError(core::concat("--", other, " is another name of --", name, "; give only one of them"));
-    for (const char* one : {name, other})
-        if (arguments.count(one)) return arguments[one].as<std::string>();
-    return std::nullopt;
 }
 
 /// A switch that is given; not every program has every one.
@@ -36,6 +39,17 @@ RunConfig in_own_words(const RunConfig& config, const std::set<std::string>& for
     RunConfig own;
     own.read(document);
     return own;
+}
+
+/// The data set that a file names where the command line names none.
+std::filesystem::path shards_of(const std::string& dataset_path, const std::string& task) {
+    if (!std::filesystem::exists(std::filesystem::path(dataset_path) / "dataset.json"))
+        throw core::ConfigError(core::concat("'dataset_path: ", dataset_path,
+                                             "' cannot be followed: there is no dataset.json of shards; "
+                                             "'convert_dataset --layout ",
+                                             task == "xray_to_ct" ? "xray_ct" : "LAYOUT", " --input ", dataset_path,
+                                             " --output SHARDS' makes them once, and --data SHARDS names them"));
+    return dataset_path;
 }
 
 }  // namespace
@@ -72,7 +86,8 @@ options::options_description training_options() {
     add("run", options::value<std::string>(),
         "folder that the run writes into, and goes on from; run.if_exists: what else, where it is there");
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
-    add("resume_from", options::value<std::string>(), "another name of --resume");
+    add("resume_from", options::value<std::string>(),
+        "another name of --resume, or of xray_to_ct.previous_run where stage 2 or 3 trains and that is not given");
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
     add("debug", options::bool_switch(),
@@ -94,18 +109,31 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
             document.set(one);
         core::log::set_level(core::log::Level::debug);
     }
-    if (const auto resume = one_of(arguments, "resume", "resume_from")) document.set("checkpoint.resume=" + *resume);
+    check_only_one(arguments, "resume", "resume_from");
+    check_only_one(arguments, "run", "checkpoint_dir");
+    if (const auto resume = option(arguments, "resume")) document.set("checkpoint.resume=" + *resume);
     if (arguments.count("set"))
         for (const auto& assignment : arguments["set"].as<std::vector<std::string>>()) document.set(assignment);
     set_foreign_options(arguments, document);
     const auto foreign = accept_foreign_keys(document);
+    const auto resume_from = option(arguments, "resume_from");
+    if (resume_from) {
+        accept_resume_from(document, *resume_from, /*from_command_line=*/true);
+    } else if (foreign.resume_from) {
+        accept_resume_from(document, *foreign.resume_from, /*from_command_line=*/false);
+    }
     RunConfig config;
     config.read(document);
-    if (!foreign.accepted.empty()) config = in_own_words(config, foreign.accepted);
+    if (!foreign.accepted.empty() || resume_from) config = in_own_words(config, foreign.accepted);
     config.distributed = foreign.distributed;
     config.wandb_project = foreign.wandb_project;
-    if (arguments.count("data")) config.shards = arguments["data"].as<std::string>();
-    if (const auto run = one_of(arguments, "run", "checkpoint_dir")) config.run = *run;
+    if (const auto shards = option(arguments, "data")) {
+        config.shards = *shards;
+    } else if (foreign.shards) {
+        config.shards = shards_of(*foreign.shards, config.task.task);
+    }
+    for (const char* name : {"run", "checkpoint_dir"})
+        if (const auto run = option(arguments, name)) config.run = *run;
     config.dry_run = is_on(arguments, "dry-run");
     return config;
 }
