@@ -18,13 +18,22 @@ void WeightSource::fill(const at::Tensor& tensor, int64_t fan_in) {
     ops::fill_uniform(tensor, key_, ops::Purpose::initial_weights, next_layer_++, -bound, bound);
 }
 
+void WeightSource::fill_for_relu(const at::Tensor& tensor, int64_t fan_out) {
+    const double deviation = std::sqrt(2.0 / static_cast<double>(fan_out));
+    ops::fill_normal(tensor, key_, ops::Purpose::initial_weights, next_layer_++, 0.0, deviation);
+}
+
 Conv3d::Conv3d(const Shape& shape, WeightSource& weights) : shape_(shape) {
     const int64_t first = shape.transposed ? shape.in_channels : shape.out_channels;
     const int64_t second = shape.transposed ? shape.out_channels : shape.in_channels;
     const int64_t k = shape.kernel;
     const int64_t fan_in = second * k * k * k;
     weight_ = register_parameter("weight", at::empty({first, second, k, k, k}));
-    weights.fill(weight_, fan_in);
+    if (shape.init_for_relu) {
+        weights.fill_for_relu(weight_, first * k * k * k);
+    } else {
+        weights.fill(weight_, fan_in);
+    }
     if (!shape.bias) return;
     bias_ = register_parameter("bias", at::empty({shape.out_channels}));
     weights.fill(bias_, fan_in);

@@ -17,6 +17,9 @@ public:
     /// Overwrites `tensor` with numbers in [-1, 1) / sqrt(fan_in): PyTorch's default for the weight and bias of a convolution
     /// (He et al. 2015 with the negative slope sqrt(5)).  There fan_in is the size of weight[0], also where transposed.
     void fill(const at::Tensor& tensor, int64_t fan_in);
+    /// Overwrites `tensor` with normal numbers of variance 2 / fan_out: He et al. 2015 for what ReLU follows, by outputs.  There
+    /// fan_out is the number of values in weight[:,0].
+    void fill_for_relu(const at::Tensor& tensor, int64_t fan_out);
 
 private:
     ops::RandomKey key_;
@@ -33,6 +36,7 @@ public:
         int64_t stride = 1;
         bool bias = false;
         bool transposed = false;
+        bool init_for_relu = false;  // the weight by WeightSource::fill_for_relu; the bias stays as without
     };
     Conv3d(const Shape& shape, WeightSource& weights);
     /// [B,I,D,H,W] -> [B,O,D/stride,H/stride,W/stride], sizes rounded up; [B,O,D*stride,H*stride,W*stride] where transposed.
