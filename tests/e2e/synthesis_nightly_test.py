@@ -13,7 +13,7 @@ class Overfit(synthesis_cases.Overfit):
         self.assertGreaterEqual(kept["psnr"] - moved["psnr"], 6)
 
     def test_epsilon(self):
-        kept, moved = self.learnt("epsilon", 2500, 1800)
+        kept, moved = self.learnt("epsilon", 4000, 3600)
         self.assertGreaterEqual(kept["psnr"], 18)
         self.assertGreaterEqual(kept["psnr"] - moved["psnr"], 6)
 
