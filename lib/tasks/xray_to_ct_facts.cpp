@@ -25,6 +25,7 @@ double median(std::vector<double> values) {
 
 std::map<std::string, std::string> XrayToCtFacts::to_texts() const {
     std::vector<std::string> names;
+    names.reserve(views.size());
     for (const auto view : views) names.push_back(ops::view_name(view));
     return {{"window", exact_texts({window[0], window[1]})},
             {"views", core::join(names, ",")},

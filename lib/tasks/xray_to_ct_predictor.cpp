@@ -60,9 +60,11 @@ GeneratedCt XrayToCtPredictor::generate(const std::string& case_id, const at::Te
     if (true_volume.defined()) known = true_volume.unsqueeze(0).unsqueeze(0).to(weight.options());
     const bool all_trained = model_->is_training();
     std::vector<bool> was_training;  // frozen stages are not
+    was_training.reserve(model_->size());
     for (size_t i = 0; i < model_->size(); ++i) was_training.push_back(model_->stage(i).is_training());
     model_->eval();
     std::vector<at::Tensor> samples;
+    samples.reserve(static_cast<size_t>(options_.samples));
     for (int64_t number = 0; number < options_.samples; ++number)
         samples.push_back(sample_once(seen, known, sample_key(seed_, case_id, number)));
     model_->train(all_trained);
