@@ -76,6 +76,8 @@ size_t reconstruct_cases(comm::World& world, const ResultFolders& folders, tasks
                          bool flip_vertical) {
     const auto& facts = predictor.facts();
     if (data::is_shard_folder(folders.input)) {
+        if (flip_vertical)
+            throw core::UsageError("--flip-views turns pictures; in shards views lie as they were converted");
         const InputCases cases(
             world, folders,
             {.channels = {"ct"}, .grid = {}, .intensities = {data::Normalisation::window, facts.window}});

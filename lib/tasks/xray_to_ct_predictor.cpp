@@ -10,6 +10,7 @@
 #include <ATen/ops/upsample_trilinear3d.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -48,6 +49,12 @@ XrayToCtPredictor::XrayToCtPredictor(std::shared_ptr<nn::XrayCascade> model, Xra
       options_(std::move(options)),
       seed_(seed) {
     core::check(facts_.objectives.size() == model_->size(), "a cascade has an objective for each stage");
+}
+
+void XrayToCtPredictor::set_samples(int64_t samples) {
+    if (samples > 1 && std::ranges::count(facts_.objectives, "diffusion") == 0)
+        throw core::ConfigError("the model makes volumes of X-rays at once: several samples of a case would be equal");
+    options_.samples = samples;
 }
 
 GeneratedCt XrayToCtPredictor::generate(const std::string& case_id, const at::Tensor& views,

@@ -39,8 +39,8 @@ public:
     /// where the sample has no views.
     infer::Prediction predict(const data::Sample& sample) override;
 
-    /// From now on so many samples of a case.
-    void set_samples(int64_t samples) { options_.samples = samples; }
+    /// From now on so many samples of a case.  Throws ConfigError for several where no stage draws noise: they would be equal.
+    void set_samples(int64_t samples);
 
     const XrayToCtFacts& facts() const { return facts_; }
     const CascadeOptions& options() const { return options_; }

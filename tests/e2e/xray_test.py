@@ -170,6 +170,8 @@ class Inference(support.Case):
         self.assertIn("trained on line integrals", text)
         self.assertIn("--target is of synthesis", support.run("infer", "--run", first_stage(), "--input", shards(), "--output",
                                                                self.folder / "out4", "--target", "t2", expect=64))
+        self.assertIn("--flip-views turns pictures", support.run("infer", "--run", first_stage(), "--input", shards(), "--output",
+                                                                 self.folder / "out5", "--flip-views", "vertical", expect=64))
 
 
 if __name__ == "__main__":

@@ -199,7 +199,8 @@ TEST(XrayToCt, NoiseBelongsToSeedCaseAndSample) {
     auto config = config_of("diffusion");
     config.seed = 1;
     Made other(config);
-    other.model.stage(0).parameters();
+    Made at_once(config_of("direct"));
+    EXPECT_THROW(dynamic_cast<XrayToCtPredictor&>(at_once.task->predictor()).set_samples(2), core::ConfigError);
     auto& of_other = dynamic_cast<XrayToCtPredictor&>(other.task->predictor());
     EXPECT_FALSE(first.equal(of_other.generate("a", views).mean));
 }
