@@ -2,7 +2,6 @@
 
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "data/case_grid.hpp"
 
 namespace vox::app {
 namespace {
@@ -26,11 +25,8 @@ size_t generate_cases(comm::World& world, const ResultFolders& folders, tasks::S
                             .grid = facts.common_grid,
                             .intensities = data::Normalisation::percentile});
     say_windows(facts);
-    cases.each(world, {"generating", "generated", "volume"}, [&](const data::Sample& sample) {
-        for (const auto& volume : predictor.predict(sample).volumes)
-            data::write_nifti(folders.output / concat(sample.info->id, '_', volume.name, ".nii.gz"),
-                              data::restore_volume(*sample.info, volume.values));
-    });
+    cases.each(world, {"generating", "generated", "volume"},
+               [&](const data::Sample& sample) { write_volumes(folders, predictor, sample); });
     return cases.size();
 }
 

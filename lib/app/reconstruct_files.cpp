@@ -5,7 +5,6 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/build_views.hpp"
-#include "data/case_grid.hpp"
 #include "data/dataset_index.hpp"
 #include "tasks/xray_views.hpp"
 
@@ -43,12 +42,6 @@ data::CaseInfo model_grid(const std::string& id, const tasks::XrayToCtPredictor&
 /// The grid of the CT, whose voxels nobody looks at.
 data::CaseInfo ct_grid(const data::CaseFiles& files) {
     return data::build_case(files.id, data::read_channels(files), nullptr).info;
-}
-
-void write_volumes(const ResultFolders& folders, tasks::XrayToCtPredictor& predictor, const data::Sample& sample) {
-    for (const auto& volume : predictor.predict(sample).volumes)
-        data::write_nifti(folders.output / concat(sample.info->id, '_', volume.name, ".nii.gz"),
-                          data::restore_volume(*sample.info, volume.values));
 }
 
 void reconstruct_pictures(const ResultFolders& folders, tasks::XrayToCtPredictor& predictor,

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/case_grid.hpp"
 #include "data/dataset_index.hpp"
 #include "data/durable_file.hpp"
 #include "data/loader.hpp"
@@ -104,6 +105,12 @@ void make_output(const ResultFolders& folders) {
     data::make_output_folder(folders.output);
     if (fs::equivalent(folders.input, folders.output))
         throw core::UsageError(concat("--output is the input folder ", folders.input.string(), "; give another one"));
+}
+
+void write_volumes(const ResultFolders& folders, infer::Predictor& predictor, const data::Sample& sample) {
+    for (const auto& volume : predictor.predict(sample).volumes)
+        data::write_nifti(folders.output / concat(sample.info->id, '_', volume.name, ".nii.gz"),
+                          data::restore_volume(*sample.info, volume.values));
 }
 
 void check_channels(const data::ShardReader& reader, const fs::path& shards, const std::vector<std::string>& channels) {

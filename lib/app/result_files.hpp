@@ -13,6 +13,7 @@
 #include "data/layouts.hpp"
 #include "data/shard_reader.hpp"
 #include "data/transforms.hpp"
+#include "infer/predictor.hpp"
 
 namespace vox::app {
 
@@ -61,6 +62,9 @@ void each_case(comm::World& world, const std::vector<std::string>& ids, const Re
 
 /// One rank: makes the output folder.  Throws UsageError where it is the input.
 void make_output(const ResultFolders& folders);
+
+/// Any rank: each volume that is predicted of a case, as <case>_<name>.nii.gz on the grid of its files.
+void write_volumes(const ResultFolders& folders, infer::Predictor& predictor, const data::Sample& sample);
 
 /// Throws DataError unless the shards hold the model's channels in the model's order.
 void check_channels(const data::ShardReader& reader, const std::filesystem::path& shards,
