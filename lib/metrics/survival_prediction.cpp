@@ -27,6 +27,15 @@ std::vector<bool> are_usable(const StepCurve& censoring, std::span<const Outcome
     return usable;
 }
 
+std::vector<double> those_usable(const StepCurve& censoring, std::span<const Outcome> test,
+                                 std::span<const double> times) {
+    const auto usable = are_usable(censoring, test, times);
+    std::vector<double> result;
+    for (size_t i = 0; i < times.size(); ++i)
+        if (usable[i]) result.push_back(times[i]);
+    return result;
+}
+
 bool is_case(const Outcome& outcome, double time) { return outcome.event && outcome.time <= time; }
 
 /// Area under the curve of weighted cases over controls.  `order`: from the highest risk to the lowest.
@@ -63,11 +72,7 @@ double mean_area(const DynamicAuc& auc, const StepCurve& survival) {
 
 std::vector<double> usable_times(std::span<const Outcome> train, std::span<const Outcome> test,
                                  std::span<const double> times) {
-    const auto usable = are_usable(censoring_curve(train), test, times);
-    std::vector<double> result;
-    for (size_t i = 0; i < times.size(); ++i)
-        if (usable[i]) result.push_back(times[i]);
-    return result;
+    return those_usable(censoring_curve(train), test, times);
 }
 
 DynamicAuc cumulative_dynamic_auc(std::span<const Outcome> train, std::span<const Outcome> test,
@@ -75,7 +80,7 @@ DynamicAuc cumulative_dynamic_auc(std::span<const Outcome> train, std::span<cons
     core::check(test.size() == risks.size(), "time-dependent AUC: one risk an outcome is needed");
     const auto censoring = censoring_curve(train);
     DynamicAuc auc;
-    auc.times = usable_times(train, test, times);
+    auc.times = those_usable(censoring, test, times);
     if (std::ranges::all_of(risks, [](double risk) { return std::isfinite(risk); })) {
         std::vector<size_t> order(test.size());
         std::iota(order.begin(), order.end(), size_t{0});
