@@ -19,6 +19,7 @@
 #include "support/temporary_folder.hpp"
 #include "tasks/make_task.hpp"
 #include "tasks/phantom_dataset.hpp"
+#include "tasks/refusal.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -380,18 +381,7 @@ TEST(Synthesis, ItemsWithoutTheTargetCountNothing) {
 }
 
 TEST(Synthesis, WrongNetworksAndIntensitiesAreRefusedByName) {
-    const auto refusal = [](const std::string& yaml) {
-        auto document = config::Document::parse(yaml, "test.yaml");
-        auto root = document.root();
-        TaskConfig config;
-        try {
-            config.read(root);
-            config.check_effect(document.keys());
-        } catch (const core::ConfigError& error) {
-            return std::string(error.what());
-        }
-        return std::string();
-    };
+    const auto refusal = test::refusal_of_configuration;
     EXPECT_EQ(refusal("task: synthesis"), "");
     EXPECT_THAT(refusal("{task: synthesis, model: {name: segresnet}}"), HasSubstr("fast_ddpm_3d"));
     EXPECT_THAT(refusal("model: {name: fast_ddpm_3d}"), HasSubstr("task: synthesis"));

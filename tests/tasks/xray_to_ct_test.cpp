@@ -19,6 +19,7 @@
 #include "support/temporary_folder.hpp"
 #include "tasks/make_task.hpp"
 #include "tasks/phantom_dataset.hpp"
+#include "tasks/refusal.hpp"
 #include "tasks/xray_to_ct_figures.hpp"
 #include "tasks/xray_views.hpp"
 
@@ -232,18 +233,7 @@ TEST(XrayToCt, WhatCannotBeTrainedIsRefusedByName) {
     auto first = config_of("direct");
     first.xray_to_ct.previous_run = "runs/x";
     EXPECT_THAT(refusal(first), HasSubstr("stage 1 follows no other"));
-    const auto read = [](const std::string& yaml) {
-        auto document = config::Document::parse(yaml, "test.yaml");
-        auto root = document.root();
-        TaskConfig config;
-        try {
-            config.read(root);
-            config.check_effect(document.keys());
-        } catch (const core::ConfigError& error) {
-            return std::string(error.what());
-        }
-        return std::string();
-    };
+    const auto read = test::refusal_of_configuration;
     EXPECT_EQ(read("task: xray_to_ct"), "");
     EXPECT_EQ(read("{task: xray_to_ct, xray_to_ct: {stage: 2}, data: {resize: [128, 128, 128]}}"), "");
     EXPECT_THAT(read("{task: xray_to_ct, data: {resize: [32, 32, 32]}}"), HasSubstr("leave data.resize out"));
