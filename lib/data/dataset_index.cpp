@@ -1,9 +1,10 @@
 #include "data/dataset_index.hpp"
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -18,6 +19,23 @@ using core::concat;
 using core::DataError;
 using Json = nlohmann::ordered_json;
 
+/// The JSON library turns any number into any type, without a look at whether it fits.
+template <class T>
+T integer(const Json& json) {
+    const auto fits = [&](auto value) { return std::in_range<T>(value); };
+    if (json.is_number_unsigned() ? fits(json.get<uint64_t>()) : json.is_number_integer() && fits(json.get<int64_t>()))
+        return json.get<T>();
+    throw DataError(concat(json.is_number() ? json.dump() : concat("a ", json.type_name()),
+                           " stands where an integer of ", std::numeric_limits<T>::min(), " .. ",
+                           std::numeric_limits<T>::max(), " should be"));
+}
+
+std::set<int> label_values(const Json& json) {
+    std::set<int> values;
+    for (const auto& value : json) values.insert(integer<int>(value));
+    return values;
+}
+
 Json scheme_to_json(const LabelScheme& scheme) {
     Json regions = Json::array();
     for (const auto& region : scheme.regions) regions.push_back({{"name", region.name}, {"values", region.values}});
@@ -25,8 +43,9 @@ Json scheme_to_json(const LabelScheme& scheme) {
 }
 
 LabelScheme scheme_from_json(const Json& json) {
-    LabelScheme scheme{json.at("name"), json.at("values"), {}};
-    for (const auto& region : json.at("regions")) scheme.regions.push_back({region.at("name"), region.at("values")});
+    LabelScheme scheme{json.at("name"), label_values(json.at("values")), {}};
+    for (const auto& region : json.at("regions"))
+        scheme.regions.push_back({region.at("name"), label_values(region.at("values"))});
     return scheme;
 }
 
@@ -50,7 +69,8 @@ Json views_to_json(const ViewSet& views) {
 }
 
 ViewSet views_from_json(const Json& json) {
-    ViewSet views{json.at("names"), json.at("size"), json.at("unit")};
+    const Json& size = json.at("size");
+    ViewSet views{json.at("names"), {integer<int64_t>(size.at(0)), integer<int64_t>(size.at(1))}, json.at("unit")};
     if (views.empty()) throw DataError("views has no names");
     check_views(views);
     return views;
@@ -77,7 +97,7 @@ DatasetIndex from_json(const Json& json) {
     if (json.value("format", "") != format::kDatasetFormat) {
         throw DataError(concat("it is not a data set of ours (\"format\" is not \"", format::kDatasetFormat, "\")"));
     }
-    if (const int64_t version = json.at("version"); version != format::kVersion) {
+    if (const auto version = integer<int64_t>(json.at("version")); version != format::kVersion) {
         throw DataError(concat("it has version ", version, ", this program reads version ", format::kVersion,
                                ".  Convert the data again."));
     }
@@ -87,7 +107,7 @@ DatasetIndex from_json(const Json& json) {
     if (json.contains("common_grid")) index.common_grid = grid_from_json(json.at("common_grid"));
     if (json.contains("views")) index.views = views_from_json(json.at("views"));
     for (const auto& shard : json.at("shards")) {
-        index.shards.push_back({shard.at("file"), shard.at("bytes"), shard.at("xxh3")});
+        index.shards.push_back({shard.at("file"), integer<uint64_t>(shard.at("bytes")), shard.at("xxh3")});
     }
     std::map<std::string, std::string> split_of;
     for (const auto& [split, ids] : json.at("splits").items()) {

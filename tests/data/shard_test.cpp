@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "data/shard_file.hpp"
 #include "data/shard_fixtures.hpp"
 #include "data/shard_reader.hpp"
@@ -298,6 +299,25 @@ TEST(Shard, AnIndexThatSaysOtherThanItsShardsIsRefusedOnOpening) {
     refused("case x is in two splits", [](auto& index) { index.cases.push_back(index.cases[0]); });
     refused("it lists no case", [](auto& index) { index.cases.clear(); });
     refused("no slash", [](auto& index) { index.cases[0].id = "a/b"; });
+}
+
+TEST(Shard, ANumberInTheIndexThatIsNoIntegerOfItsKindIsRefused) {
+    const auto message = [](const std::string& version, const std::string& bytes, const std::string& label) {
+        const std::string text =
+            core::concat(R"({"format": "voxrank-dataset", "version": )", version,
+                         R"(, "channels": ["a"], "label_scheme": {"name": "generic", "values": [)", label,
+                         R"(], "regions": []}, "splits": {"train": ["x"]}, "cases": [{"id": "x", "shard": "s.h5"}],)",
+                         R"( "shards": [{"file": "s.h5", "bytes": )", bytes, R"(, "xxh3": "0"}], "provenance": {}})");
+        return message_of([&] { parse_dataset_index(text, "dataset.json"); });
+    };
+    EXPECT_EQ(message("1", "18446744073709551615", "-2147483648"), "no DataError");
+    EXPECT_THAT(message("1.1e60", "1", "1"), HasSubstr("dataset.json: 1.1e+60 stands where an integer"));
+    EXPECT_THAT(message("1.0", "1", "1"), HasSubstr("1.0 stands where an integer"));
+    EXPECT_THAT(message("1", "1.1e60", "1"), HasSubstr("1.1e+60 stands where an integer of 0 .. 18446744073709551615"));
+    EXPECT_THAT(message("1", "-1", "1"), HasSubstr("-1 stands where"));
+    EXPECT_THAT(message("1", "\"1\"", "1"), HasSubstr("a string stands where"));
+    EXPECT_THAT(message("1", "1", "2147483648"),
+                HasSubstr("2147483648 stands where an integer of -2147483648 .. 2147483647"));
 }
 
 TEST(Shard, ACaseWithoutForegroundHasNoPositions) {
