@@ -1,31 +1,39 @@
 // Makes a data set out of nothing: see data/phantom.hpp.  Under mpirun every rank makes its share of the cases.
 
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <string>
 
 #include "app/program.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "data/phantom.hpp"
 #include "data/phantom_body.hpp"
 #include "data/phantom_prostate.hpp"
+#include "data/phantom_survival.hpp"
 
 namespace {
 
 namespace options = boost::program_options;
+using vox::core::concat;
 using vox::core::ExitCode;
 using vox::core::UsageError;
 
 vox::app::ProgramTable table() {
     vox::app::ProgramTable table{
         "make_phantoms",
-        "Makes four-modality brains with tumours, prostates with zones and lesions, or chest CTs, as NIfTI "
-        "files, to train and try on. The same seed makes the same files.",
+        "Makes four-modality brains with tumours, prostates with zones and lesions, chest CTs, or lesions with a table "
+        "of how long people live with them, as NIfTI files, to train and try on. The same seed makes the same files.",
         options::options_description("Options")};
-    table.options.add_options()(
-        "layout", options::value<std::string>()->default_value("brats"),
-        "names and label values of the files: brats, prostate158 (with its CSV files), xray_ct (CT alone)")(
-        "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999")(
+    table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
+                                "names and label values of the files: brats, prostate158 (with its CSV files), xray_ct "
+                                "(CT alone), survival (with "
+                                "table.csv, and truth.csv to judge by)")(
+        "cases", options::value<uint32_t>()->default_value(12), "how many, 1 to 999; survival: to 9999")(
         "size", options::value<int64_t>()->default_value(64),
-        "voxels along each axis (prostate158: along rows and columns of T2, at least 48), 32 to 512")(
+        "voxels along each axis (prostate158: along rows and columns of T2, at least 48; survival: at least 24), 32 to "
+        "512")(
         "contrast", options::value<std::string>()->default_value("segmentation"),
         "layout brats: what the modalities show: segmentation (noisy, fluid as bright as oedema), or synthesis (flair "
         "shows fluid dark and oedema bright, which are equal in the others)")(
@@ -34,38 +42,46 @@ vox::app::ProgramTable table() {
     return table;
 }
 
+/// What goes with each layout; `tables` come last: a folder without them is not finished.
+struct Maker {
+    std::string layout;
+    int64_t smallest_size;
+    uint32_t most_cases;
+    std::function<void(uint32_t number)> write_case;
+    std::function<void()> write_tables = nullptr;
+};
+
 ExitCode make_phantoms(vox::comm::World& world, const vox::app::Arguments& arguments) {
     const auto layout = arguments["layout"].as<std::string>();
     const auto cases = arguments["cases"].as<uint32_t>();
     const auto size = arguments["size"].as<int64_t>();
     const auto seed = arguments["seed"].as<uint64_t>();
     const std::string output = arguments["output"].as<std::string>();
-    const bool prostates = layout == "prostate158", bodies = layout == "xray_ct";
-    if (layout != "brats" && !prostates && !bodies)
-        throw UsageError("--layout " + layout + ": known are brats, prostate158 and xray_ct");
-    if (cases < 1 || cases > 999) throw UsageError("--cases must be 1 to 999");
-    if (size < (prostates ? 48 : 32) || size > 512)
-        throw UsageError(prostates ? "--size must be 48 to 512" : "--size must be 32 to 512");
     const auto contrast = vox::data::phantom_contrast(arguments["contrast"].as<std::string>());
+    const std::array<Maker, 4> makers{
+        {{"brats", 32, 999, [&](uint32_t n) { vox::data::write_brats_phantom(output, n, size, seed, contrast); }},
+         {"prostate158", 48, 999,
+          [&](uint32_t n) { vox::data::write_prostate158_phantom(output, n, cases, size, seed); },
+          [&] { vox::data::write_prostate158_tables(output, cases, seed); }},
+         {"xray_ct", 32, 999, [&](uint32_t n) { vox::data::write_body_phantom(output, n, size, seed); }},
+         {"survival", 24, 9999, [&](uint32_t n) { vox::data::write_survival_phantom(output, n, size, seed); },
+          [&] { vox::data::write_survival_tables(output, cases, seed); }}}};
+    const auto* const maker = std::ranges::find(makers, layout, &Maker::layout);
+    if (maker == makers.end())
+        throw UsageError(concat("--layout ", layout, ": known are brats, prostate158, xray_ct and survival"));
+    if (cases < 1 || cases > maker->most_cases) throw UsageError(concat("--cases must be 1 to ", maker->most_cases));
+    if (size < maker->smallest_size || size > 512)
+        throw UsageError(concat("--size must be ", maker->smallest_size, " to 512"));
     if (layout != "brats" && !arguments["contrast"].defaulted())
         throw UsageError("--contrast belongs to --layout brats");
     world.together("making phantoms", [&] {
         const auto ranks = static_cast<uint32_t>(world.size());
-        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks) {
-            if (prostates) {
-                vox::data::write_prostate158_phantom(output, number, cases, size, seed);
-            } else if (bodies) {
-                vox::data::write_body_phantom(output, number, size, seed);
-            } else {
-                vox::data::write_brats_phantom(output, number, size, seed, contrast);
-            }
-        }
+        for (auto number = static_cast<uint32_t>(world.rank()) + 1; number <= cases; number += ranks)
+            maker->write_case(number);
     });
-    // Last: a folder without them is not finished.
-    if (prostates)
-        world.on_root("writing the tables", [&] { vox::data::write_prostate158_tables(output, cases, seed); });
-    vox::core::log::info(cases, " phantoms of ", size, prostates ? "^2 voxels a T2 slice" : "^3 voxels", " are in ",
-                         output);
+    if (maker->write_tables) world.on_root("writing the tables", maker->write_tables);
+    vox::core::log::info(cases, " phantoms of ", size, layout == "prostate158" ? "^2 voxels a T2 slice" : "^3 voxels",
+                         " are in ", output);
     return ExitCode::done;
 }
 

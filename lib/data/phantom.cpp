@@ -41,16 +41,6 @@ uint8_t label_of(Tissue tissue) {
     }
 }
 
-core::Affine lps_affine(int64_t edge) {
-    const double half = 0.5 * static_cast<double>(edge - 1);
-    core::Affine affine{};
-    affine[0] = {-1, 0, 0, half};
-    affine[1] = {0, -1, 0, half};
-    affine[2] = {0, 0, 1, -half};
-    affine[3] = {0, 0, 0, 1};
-    return affine;
-}
-
 template <class Voxel>
 NiftiImage image_of(const PhantomBrain& brain, VoxelType type, const std::vector<Voxel>& voxels) {
     NiftiImage image;
@@ -83,7 +73,7 @@ PhantomBrain make_brain_phantom(uint64_t seed, uint32_t case_number, int64_t edg
 
     PhantomBrain brain;
     brain.size = {edge, edge, edge};
-    brain.affine = lps_affine(edge);
+    brain.affine = phantom_affine(edge, 1);
     brain.label.resize(tissues.size());
     for (auto& image : brain.images) image.resize(tissues.size());
     for (size_t at = 0; at < tissues.size(); ++at) {

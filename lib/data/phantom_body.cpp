@@ -103,11 +103,6 @@ private:
     double fat_ = 0, rib_step_ = 0, rib_start_ = 0;
 };
 
-core::Affine lps_affine(int64_t edge) {
-    const double spacing = box_mm / static_cast<double>(edge), half = 0.5 * spacing * static_cast<double>(edge - 1);
-    return {{{-spacing, 0, 0, half}, {0, -spacing, 0, half}, {0, 0, spacing, -half}, {0, 0, 0, 1}}};
-}
-
 }  // namespace
 
 NiftiImage make_body_phantom(uint64_t seed, uint32_t case_number, int64_t edge) {
@@ -117,7 +112,7 @@ NiftiImage make_body_phantom(uint64_t seed, uint32_t case_number, int64_t edge) 
     NiftiImage image;
     image.size = {edge, edge, edge};
     image.type = VoxelType::int16;
-    image.geometry = geometry_from_affine(lps_affine(edge));
+    image.geometry = geometry_from_affine(phantom_affine(edge, box_mm / static_cast<double>(edge)));
     image.description = "phantom";
     std::vector<int16_t> voxels(static_cast<size_t>(image.voxel_count()));
     for (size_t at = 0; at < voxels.size(); ++at) {

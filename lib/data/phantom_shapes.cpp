@@ -134,6 +134,11 @@ double ellipsoid(const Double3& p, const Double3& centre, const Double3& radii) 
     return std::hypot((p[0] - centre[0]) / radii[0], (p[1] - centre[1]) / radii[1], (p[2] - centre[2]) / radii[2]);
 }
 
+core::Affine phantom_affine(int64_t edge, double spacing_mm) {
+    const double half = 0.5 * spacing_mm * static_cast<double>(edge - 1);
+    return {{{-spacing_mm, 0, 0, half}, {0, -spacing_mm, 0, half}, {0, 0, spacing_mm, -half}, {0, 0, 0, 1}}};
+}
+
 SmoothField::SmoothField(PhantomNumbers& numbers, double waves_across) {
     for (Wave& wave : waves_) {
         wave.direction = direction(numbers);

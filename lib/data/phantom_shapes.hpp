@@ -30,7 +30,12 @@ enum class PhantomPart : uint32_t {
     dwi_noise,
     body,
     body_lesions,
-    ct_noise
+    ct_noise,
+    person,
+    person_age,
+    person_body,
+    person_lesion,
+    person_noise
 };
 
 /// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).
@@ -82,6 +87,9 @@ enum class Tissue : uint8_t { outside, white, grey, fluid, vessel, oedema, rim, 
 
 /// One tissue a voxel, i fastest; coordinates of voxel centres run from -1 to 1 along each axis.
 std::vector<Tissue> phantom_tissues(const ops::RandomKey& key, int64_t edge);
+
+/// Voxels to mm of a cube of `edge` voxels an edge: LPS, the middle at 0 mm.
+core::Affine phantom_affine(int64_t edge, double spacing_mm);
 
 /// Coordinate of voxel `index` on an axis of `edge` voxels.
 inline double phantom_coordinate(int64_t index, int64_t edge) {
