@@ -1,6 +1,7 @@
 // NIfTI folders to shards: see data/convert.hpp.  Under mpirun every rank converts its share of the cases.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <sstream>
@@ -21,23 +22,44 @@ using vox::core::concat;
 using vox::core::ExitCode;
 using vox::core::UsageError;
 
+constexpr std::array<const char*, 6> survival_options{"images",       "path-column", "time-column",
+                                                      "event-column", "fold-column", "id-column"};
+
+void add_survival_options(options::options_description& all) {
+    const std::array<const char*, survival_options.size()> meanings{
+        "folder from which the table's paths are, or that holds its BraTS cases; the table's own where it is left out",
+        "column with the path of the volume, or of a folder with one (found: path, image, image_path, nifti path, "
+        "file)",
+        "column with the time (found: time, survival_days, survival_time, duration, time_to_event)",
+        "column that is 1 where the event came, 0 where not (found: event, status, dead, death, event_observed)",
+        "column with train, val or test; the splits are random where it is left out",
+        "column with the cases' names; where it is left out, cases are named by their files"};
+    for (size_t i = 0; i < meanings.size(); ++i) {
+        all.add_options()(survival_options[i], options::value<std::string>()->default_value(""),
+                          concat("layout survival: ", meanings[i]).c_str());
+    }
+}
+
 vox::app::ProgramTable table() {
     vox::app::ProgramTable table{
         "convert_dataset",
-        "Converts a folder of NIfTI files to shards, losslessly unless volumes must come to one grid.  Stopped or "
+        "Converts NIfTI files to shards, losslessly unless volumes must come to one grid.  Stopped or "
         "started again, it converts only what is missing or changed.",
         options::options_description("Options")};
-    table.options.add_options()("layout", options::value<std::string>()->default_value("brats"),
-                                "how the input is laid out: brats, msd, nnunet, generic, prostate158, xray_ct")(
-        "input", options::value<std::string>()->required(), "folder to read")(
+    table.options.add_options()(
+        "layout", options::value<std::string>()->default_value("brats"),
+        "how the input is laid out: brats, msd, nnunet, generic, prostate158, xray_ct, survival")(
+        "input", options::value<std::string>()->required(),
+        "folder to read; layout survival: a table, .csv or .tsv, with a line a case")(
         "output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")(
         "label-scheme", options::value<std::string>()->default_value("auto"),
         "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, prostate158_anatomy, "
         "prostate_pz_tz (becomes prostate158_anatomy), prostate158_tumor, generic")(
         "codec", options::value<std::string>()->default_value("zstd"), "compression of chunks: none, gzip, zstd, lz4")(
         "split", options::value<std::string>()->default_value("0.8,0.1,0.1"),
-        "shares of train, val and test; they sum to 1 (prostate158: its CSV files decide)")(
-        "seed", options::value<int64_t>()->default_value(0), "another seed gives another split")(
+        "shares of train, val and test; they sum to 1 (prostate158: its CSV files decide; survival: --fold-column, "
+        "where it is "
+        "given)")("seed", options::value<int64_t>()->default_value(0), "another seed gives another split")(
         "channels", options::value<std::string>()->default_value(""),
         "layouts generic, prostate158: names of the channels, a,b,...")(
         "label", options::value<std::string>()->default_value(""),
@@ -56,10 +78,12 @@ vox::app::ProgramTable table() {
         "max-shard-mib", options::value<uint64_t>()->default_value(256),
         "a shard is closed by the case that reaches this size")(
         "allow-missing", options::value<int64_t>()->default_value(0),
-        "layouts brats, nnunet, generic: channels that a case may lack; synthesis trains on such cases, and generates "
+        "layouts brats, nnunet, generic, survival (of BraTS cases): channels that a case may lack; synthesis trains on "
+        "such cases, and generates "
         "what is missing")("skip-bad", options::bool_switch(),
                            "where cases are refused: convert the rest and list them")(
         "dry-run", options::bool_switch(), "read and check everything, write nothing");
+    add_survival_options(table.options);
     return table;
 }
 
@@ -102,6 +126,19 @@ vox::core::Double3 parse_spacing(const std::string& text) {
     if (!numbers || *std::max_element(numbers->begin(), numbers->end()) > 100)
         throw UsageError(concat("--spacing ", text, ": give three lengths in mm along D,H,W, such as 0.5,0.5,0.5"));
     return *numbers;
+}
+
+/// Which columns and files layout survival takes.
+vox::data::SurvivalChoice parse_survival(const std::string& layout, const vox::app::Arguments& arguments) {
+    for (const auto* name : survival_options) {
+        if (layout != "survival" && !arguments[name].defaulted())
+            throw UsageError(concat("--", name, " belongs to --layout survival"));
+    }
+    const auto text = [&](const char* name) { return arguments[name].as<std::string>(); };
+    if (!text("fold-column").empty() && (!arguments["split"].defaulted() || !arguments["seed"].defaulted()))
+        throw UsageError("--split and --seed: the table's --fold-column decides the splits");
+    return {text("path-column"), text("time-column"), text("event-column"),
+            text("fold-column"), text("id-column"),   text("images")};
 }
 
 /// Options that only some layouts have.
@@ -155,6 +192,7 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     const auto flip = arguments["flip-views"].as<std::string>();
     if (!flip.empty() && flip != "vertical") throw UsageError(concat("--flip-views ", flip, ": known is vertical"));
     parsed.views.flip_vertical = !flip.empty();
+    parsed.survival = parse_survival(parsed.layout, arguments);
     check_layout_options(parsed, arguments);
     return parsed;
 }

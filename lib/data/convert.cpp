@@ -13,10 +13,10 @@
 #include "core/timer.hpp"
 #include "data/case_data.hpp"
 #include "data/checksum.hpp"
+#include "data/convert_input.hpp"
 #include "data/dataset_index.hpp"
 #include "data/durable_file.hpp"
 #include "data/finished_shards.hpp"
-#include "data/shard_format.hpp"
 #include "data/shard_writer.hpp"
 #include "data/splits.hpp"
 
@@ -27,40 +27,6 @@ namespace fs = std::filesystem;
 using core::concat;
 using core::DataError;
 using nlohmann::json;
-
-Listing list_cases(const ConvertOptions& options) {
-    if (options.layout == "brats") return list_brats(options.input);
-    if (options.layout == "msd" || options.layout == "nnunet") return list_msd(options.input);
-    if (options.layout == "generic") return list_generic(options.input, options.channels, options.label);
-    if (options.layout == "prostate158") {
-        return list_prostate158(options.input, choose_prostate158(options.task, options.channels, options.label));
-    }
-    if (options.layout == "xray_ct")
-        return list_xray_ct(options.input, options.views.make ? XrayFiles::ct : XrayFiles::ct_and_views);
-    throw core::UsageError(
-        concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, prostate158, xray_ct."));
-}
-
-/// Changes when a source file or the way of converting changes; equal ones need no second conversion.
-std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
-    std::string text = concat(format::kVersion, ' ', codec_name(options.codec), ' ', format::kChunkEdge);
-    const auto add = [&](const std::string& name, const fs::path& file, int64_t volume) {
-        std::error_code error;
-        text += concat('|', name, '|', file.lexically_relative(options.input).string(), '|', volume, '|',
-                       fs::file_size(file, error), '|', fs::last_write_time(file, error).time_since_epoch().count());
-    };
-    for (const auto& channel : files.channels) add(channel.name, channel.file, channel.volume);
-    if (files.label) add("label", *files.label, -1);
-    if (files.label_is_empty) text += "|empty label";
-    if (label_translation(options.label_scheme)) text += concat("|values of ", options.label_scheme);
-    for (const auto& view : files.views) add(view.name, view.file, -1);
-    if (options.layout == "xray_ct") {
-        text += concat("|views ", options.views.make, ' ', options.views.size, ' ', options.views.flip_vertical, ' ',
-                       core::join(options.spacing_mm));
-    }
-    if (options.layout == "prostate158") text += concat("|spacing ", core::join(options.spacing_mm));
-    return hex(xxh3_64(std::string_view(text)));
-}
 
 /// Label values of `from` as those of the scheme that is recorded.
 std::set<int> translated(const std::set<int>& values, const std::map<int, int>& translation) {
@@ -90,6 +56,7 @@ public:
 
     ConvertReport run() {
         world_.together("listing the input", [&] { listing_ = list_cases(options_); });
+        for (const auto& note : listing_.notes) core::log::info(note);
         for (auto& files : listing_.cases) {
             accept_missing(files, listing_.channels, options_.allow_missing);
             if (!files.problem.empty()) refused_[files.id] = files.problem;
@@ -195,6 +162,7 @@ private:
     void convert_case(const CaseFiles& files) {
         CaseData data = build(files);
         if (options_.layout == "xray_ct") comparisons_.add(files, add_views(data, files, options_.views));
+        data.info.columns = files.columns;
         data.fingerprint = fingerprint(files, options_);
         if (options_.dry_run) return;
         if (!writer_) {
@@ -288,6 +256,7 @@ private:
                             {"split", splits_by_layout ? "by the layout" : core::join(options_.split)},
                             {"split_seed", splits_by_layout ? "" : std::to_string(options_.seed)},
                             {"refused", core::join(report().refused, "; ")}};
+        index.provenance.insert(listing_.provenance.begin(), listing_.provenance.end());
         if (!translation_.empty()) index.provenance["label_values_of"] = options_.label_scheme;
         if (options_.layout == "xray_ct") {
             index.views = views_of(listing_, options_.views);

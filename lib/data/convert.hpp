@@ -1,5 +1,5 @@
 #pragma once
-// From a folder of NIfTI files to a folder of shards: serial, or shared out over the ranks of a World.
+// From NIfTI files to a folder of shards: serial, or shared out over the ranks of a World.
 
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace vox::data {
 
 /// What to convert and how: the command line of convert_dataset.
 struct ConvertOptions {
-    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158, xray_ct
+    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158, xray_ct, survival
     std::filesystem::path input, output;
     std::string label_scheme = "auto";  // or generic, or a name that `label_scheme` knows
     Codec codec = Codec::zstd;
@@ -30,6 +30,7 @@ struct ConvertOptions {
     std::string task;                            // prostate158: see choose_prostate158, which takes all three
     core::Double3 spacing_mm{};  // D,H,W; prostate158: of the stored grid, 0: as T2 has it; xray_ct: of .npy volumes
     ViewOptions views;                           // xray_ct
+    SurvivalChoice survival;                     // survival, whose input is a table
     int64_t allow_missing = 0;                   // channels that a case may lack; they become 0 everywhere
     bool skip_bad = false;                       // convert the rest where cases are refused
     bool dry_run = false;                        // read and check everything, write nothing

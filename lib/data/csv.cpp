@@ -14,10 +14,16 @@ namespace {
 using core::concat;
 using core::DataError;
 
+bool is_tsv(const std::filesystem::path& file) {
+    const std::string ending = file.extension().string();
+    return ending == ".tsv" || ending == ".TSV";
+}
+
 /// Goes through the text once, a record at a time.
 class Parser {
 public:
-    Parser(const std::filesystem::path& file, const std::string& text) : file_(file), text_(text) {
+    Parser(const std::filesystem::path& file, const std::string& text)
+        : file_(file), text_(text), separator_(is_tsv(file) ? '\t' : ','), cell_ends_({separator_, '\r', '\n'}) {
         if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
     }
 
@@ -29,7 +35,7 @@ public:
         row = {line_, {}};
         do {
             row.cells.push_back(peek('"') ? quoted() : plain());
-        } while (take(','));
+        } while (take(separator_));
         if (at_ < text_.size() && !skip_line_end()) fail("text after a closing quote");
         return true;
     }
@@ -53,7 +59,7 @@ private:
         return true;
     }
     std::string plain() {
-        const size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
+        const size_t end = std::min(text_.find_first_of(cell_ends_, at_), text_.size());
         std::string cell = text_.substr(at_, end - at_);
         if (cell.find('"') != std::string::npos) fail(concat("a quote inside of the unquoted cell ", cell));
         at_ = end;
@@ -77,6 +83,8 @@ private:
 
     const std::filesystem::path& file_;
     const std::string& text_;
+    const char separator_;
+    const std::string cell_ends_;  // of one without quotes
     size_t at_ = 0, line_ = 1;
 };
 
@@ -109,7 +117,7 @@ size_t CsvTable::column(const std::string& name) const {
 
 std::string CsvTable::place(const Row& row) const { return concat(file.string(), ":", row.line); }
 
-CsvTable read_csv(const std::filesystem::path& file) {
+CsvTable read_csv(const std::filesystem::path& file, LinesOfOtherLength others) {
     const std::string text = read_text(file);
     Parser parser(file, text);
     CsvTable table;
@@ -124,7 +132,7 @@ CsvTable read_csv(const std::filesystem::path& file) {
             throw DataError(concat(table.place(row), ": the column '", name, "' is there twice"));
     }
     while (parser.next(row)) {
-        if (row.cells.size() != table.header.size()) {
+        if (row.cells.size() != table.header.size() && others == LinesOfOtherLength::refused) {
             throw DataError(
                 concat(table.place(row), ": ", row.cells.size(), " cells where the header has ", table.header.size()));
         }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct CaseFiles {
     };
     std::vector<ViewFile> views{};  // by name
     std::string split{};           // "train", "val", "test" where the layout decides it, else empty
+    std::map<std::string, std::string> columns{};  // what a table says of the case: CaseInfo::columns
     std::vector<std::string> missing{};  // channels without a file, where `problem` is this and nothing else
 };
 
@@ -41,6 +43,8 @@ struct Listing {
     /// Layouts whose files lie on grids of their own: the channel onto whose grid all others come.  Empty: one grid a case.
     std::string reference{};
     std::string label{};  // which of several labels was taken, where names tell
+    std::map<std::string, std::string> provenance{};  // what dataset.json keeps of how the input was read
+    std::vector<std::string> notes{};  // what is worth saying of it
 };
 
 /// Throws DataError where the folder does not exist, holds no case of the layout, or one id twice.  Opens no volume.
@@ -75,6 +79,19 @@ enum class XrayFiles {
     views,  // a CT may be there, but need not
 };
 Listing list_xray_ct(const std::filesystem::path& input, XrayFiles wanted);
+
+/// Which columns of a table of survival are what, in any case of letters; empty: the one with a usual name, see README.md.
+struct SurvivalChoice {
+    std::string path_column, time_column, event_column;
+    std::string fold_column;  // empty: the table decides no split
+    std::string id_column;  // empty: cases are named by their files
+    std::filesystem::path images;  // the folder from which paths are, or that holds BraTS cases; empty: the table's
+};
+/// survival: a table, .csv or .tsv, a line a case: the path of its volume (or of a folder with one), its time, whether the event came,
+/// and other columns; or a table of BraTS, whose ids name cases as list_brats finds them, and whose Survival_days are
+/// "ALIVE (361 days later)" for whom the event did not come.  No labels.  `columns` of the cases have `time`, `event` ("0", "1") and
+/// the others.  A line that cannot be used is a case with a problem.  Throws DataError also for two lines of one name.
+Listing list_survival(const std::filesystem::path& input, const SurvivalChoice& choice);
 
 /// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a
