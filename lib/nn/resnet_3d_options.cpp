@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "nn/norm.hpp"
+#include "nn/options.hpp"
 
 namespace vox::nn {
 namespace {
@@ -67,7 +68,13 @@ std::string channel_problem(const ResNet3dOptions& o) {
 
 }  // namespace
 
-void ResNet3dOptions::read(config::Section& section) {
+void ResNet3dOptions::read(config::Section& section, const ModelOptions& model) {
+    if (model.name == "resnet_3d") {  // else nothing is built of these
+        norm = model.norm;
+        norm_groups = model.norm_groups;
+        activation_checkpointing = model.activation_checkpointing;
+        channels_last_3d = model.channels_last_3d;
+    }
     section.choice("architecture", architecture,
                    {"resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"},
                    "blocks of each stage, and their kind");
@@ -83,13 +90,6 @@ void ResNet3dOptions::read(config::Section& section) {
         "past a block that changes size or channels goes every second voxel with channels of zeros (A), or a "
         "1x1x1 convolution and a normalisation (B)");
     section.value("bias_downsample", bias_downsample, "whether the convolutions of shortcut_type B have a bias");
-    section.choice("norm", norm, {"group", "batch", "sync_batch", "instance"},
-                   "normalisation; sync_batch takes its statistics over the items of all ranks");
-    section.value("norm_groups", norm_groups, "groups of norm: group; must divide each of block_inplanes");
-    section.value("activation_checkpointing", activation_checkpointing,
-                  "keep no activations of the first layers and of blocks, and compute them again in backward: less "
-                  "memory, more time");
-    section.value("channels_last_3d", channels_last_3d, "let activations lie with the channel as the fastest axis");
     auto table = section.section("tabular", "what a table says of the case, joined with the volume's features");
     tabular.read(table);
     const auto found = problem();

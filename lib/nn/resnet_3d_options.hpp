@@ -4,13 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "nn/tabular_fusion.hpp"
+#include "nn/tabular_fusion_options.hpp"
 
 namespace vox::config {
 class Section;
 }
 
 namespace vox::nn {
+
+struct ModelOptions;
 
 /// Which 3-D ResNet, and how it is built.  Keys and defaults are those of MONAI's function of the architecture's name.  Weights of
 /// MedicalNet are of resnet10, 50, 101, 152 and 200 with shortcut_type B and bias_downsample false, or of resnet18 and 34 with
@@ -29,8 +31,9 @@ struct ResNet3dOptions {
     bool activation_checkpointing = false;
     bool channels_last_3d = false;
 
-    /// Takes the keys out of `section`; ConfigError for what cannot be built.
-    void read(config::Section& section);
+    /// Takes norm, norm_groups, activation_checkpointing and channels_last_3d from `model`, the other keys out of `section`;
+    /// ConfigError for what cannot be built.
+    void read(config::Section& section, const ModelOptions& model);
     /// What is wrong with these options taken together, or an empty text.  A key that would change nothing is.
     std::string problem() const;
 

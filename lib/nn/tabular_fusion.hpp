@@ -6,30 +6,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "nn/dropout.hpp"
 #include "nn/linear.hpp"
-
-namespace vox::config {
-class Section;
-}
+#include "nn/tabular_fusion_options.hpp"
 
 namespace vox::nn {
-
-/// How a network takes the table's row of a case: the section `tabular` of its configuration.
-struct TabularFusionOptions {
-    std::string fusion = "none";  // none, concatenation, film
-    int64_t hidden_channels = 64;
-    double dropout_prob = 0.0;
-
-    /// Takes the keys out of `section`; ConfigError for what cannot be built.
-    void read(config::Section& section);
-    /// What is wrong with these options, or an empty text.  Without fusion the others must have their defaults: any other value
-    /// would change nothing.
-    std::string problem() const;
-    bool is_used() const { return fusion != "none"; }
-};
 
 /// z = relu(linear2(dropout(relu(linear1(row))))) of `hidden_channels` values.  Concatenation puts z behind the features of the
 /// volume; FiLM (Perez et al. 2018) makes features * (1 + scale) + shift of them, where [scale, shift] = film(z) starts as 0: a new
