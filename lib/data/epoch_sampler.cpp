@@ -34,6 +34,49 @@ EpochSampler::EpochSampler(std::vector<size_t> cases, const SamplerOptions& opti
                                        " items, fewer than one global micro-batch of ", options_.global_micro_batch,
                                        "; set data.drop_last: false, or a smaller batch"));
     }
+    check_stratum();
+}
+
+bool EpochSampler::in_stratum(uint32_t flat) const {
+    return options_.stratum.cases.contains(cases_[flat / static_cast<size_t>(options_.samples_per_case)]);
+}
+
+void EpochSampler::check_stratum() const {
+    const int64_t each = options_.stratum.per_micro_batch, size = options_.global_micro_batch;
+    if (each == 0) return;
+    const int64_t in = std::ranges::count_if(cases_, [&](size_t one) { return options_.stratum.cases.contains(one); }) *
+                       options_.samples_per_case;
+    const int64_t short_one = items_per_epoch() % size;
+    const int64_t needed = items_per_epoch() / size * each + std::min(each, short_one);
+    if (each >= 0 && each <= size && needed <= in) return;
+    throw core::ConfigError(concat("every global micro-batch of ", size, " items should hold ", each,
+                                   " with an event, ", needed, " in an epoch's ", micro_batches_per_epoch(),
+                                   ", but the training cases give ", in, ": ask for fewer, or take larger batches"));
+}
+
+/// The same items, so that every micro-batch has what the stratum asks for: of its items the first come into the first micro-batch, and
+/// so on; what is left fills up in its order, and a micro-batch has the order of the whole.
+std::vector<uint32_t> EpochSampler::stratified(const std::vector<uint32_t>& order) const {
+    const auto size = static_cast<size_t>(options_.global_micro_batch);
+    const auto each = static_cast<size_t>(options_.stratum.per_micro_batch);
+    std::vector<size_t> dealt, rest;  // places of `order`
+    const auto used = static_cast<size_t>(items_per_epoch());
+    const size_t needed = used / size * each + std::min(each, used % size);
+    for (size_t place = 0; place < order.size(); ++place)
+        (dealt.size() < needed && in_stratum(order[place]) ? dealt : rest).push_back(place);
+    std::vector<uint32_t> result;
+    result.reserve(order.size());
+    auto next_dealt = dealt.begin(), next = rest.begin();
+    while (result.size() < used) {
+        const size_t here = std::min(size, used - result.size()), of_stratum = std::min(each, here);
+        std::vector<size_t> places(next_dealt, next_dealt + static_cast<std::ptrdiff_t>(of_stratum));
+        places.insert(places.end(), next, next + static_cast<std::ptrdiff_t>(here - of_stratum));
+        next_dealt += static_cast<std::ptrdiff_t>(of_stratum);
+        next += static_cast<std::ptrdiff_t>(here - of_stratum);
+        std::ranges::sort(places);
+        for (const size_t place : places) result.push_back(order[place]);
+    }
+    return result;
 }
 
 int64_t EpochSampler::items_per_epoch() const {
@@ -61,6 +104,7 @@ std::vector<Item> EpochSampler::epoch_order(int64_t epoch) const {
         const auto last = static_cast<uint32_t>(i);
         std::swap(order[i], order[ops::random_below(shuffle, ops::Purpose::order, 0, last, last + 1)]);
     }
+    if (options_.stratum.per_micro_batch > 0) order = stratified(order);
     order.resize(static_cast<size_t>(items_per_epoch()));
     std::vector<Item> items;
     items.reserve(order.size());

@@ -2,13 +2,14 @@
 // The global order of training: which crop is where in the run, as a pure function of (seed, epoch), never of rank, world
 // size, thread or arrival.
 //
-// An epoch is a permutation of (training case) x (draw 0 .. samples_per_case-1).  It is cut into global micro-batches of
+// An epoch is a permutation of (training case) x (draw 0 .. samples_per_case-1), each once, whatever a stratum asks for.  It is cut into global micro-batches of
 // `global_micro_batch` items; the last of an epoch may be short, unless `drop_last` leaves it out.  Rank r of N takes a
 // contiguous slice of each.  One optimizer step takes an accumulation group: `accumulation` micro-batches in a row, which
 // ends early at the end of an epoch, so that no group holds items of two epochs.  All ranks see the same group sizes.
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "ops/random_key.hpp"
@@ -38,18 +39,25 @@ struct Slice {
 /// Rank `rank`'s part of `count` items over `world_size` ranks: sizes differ by at most one, lower ranks take the larger.
 Slice rank_slice(int64_t count, int rank, int world_size);
 
+/// Cases of which no micro-batch should go without: those with an event, where the loss learns from events alone.
+struct Stratum {
+    std::set<size_t> cases;  // into ShardReader::cases()
+    int64_t per_micro_batch = 0;  // every global micro-batch holds so many of their items, or nothing else
+};
+
 struct SamplerOptions {
     int64_t samples_per_case = 1;
     int64_t global_micro_batch = 1;  // items over all ranks
     bool drop_last = false;
     uint64_t seed = 0;
+    Stratum stratum{};
 };
 
 /// Any rank, any thread: all functions are const and pure.
 class EpochSampler {
 public:
     /// `cases`: indices of the training cases.  Throws DataError where there are none, ConfigError where an epoch would
-    /// hold no micro-batch (`drop_last`) or a size is not positive.
+    /// hold no micro-batch (`drop_last`), a size is not positive, or the stratum is too small for every micro-batch.
     EpochSampler(std::vector<size_t> cases, const SamplerOptions& options);
 
     int64_t items_per_epoch() const;  // what the micro-batches of one epoch hold together
@@ -71,6 +79,10 @@ public:
     Position advance(Position position, int64_t micro_batches) const;
 
 private:
+    void check_stratum() const;
+    std::vector<uint32_t> stratified(const std::vector<uint32_t>& order) const;
+    bool in_stratum(uint32_t flat) const;
+
     std::vector<size_t> cases_;
     SamplerOptions options_;
 };

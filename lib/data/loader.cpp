@@ -65,7 +65,7 @@ core::Index3 view_shape(const ViewSet& views) {
 
 struct Loader::State {
     State(const ShardReader& data, const Options& settings, int64_t global_micro_batch, int rank, int world_size,
-          at::Device device, at::ScalarType image_type)
+          at::Device device, at::ScalarType image_type, const Stratum& stratum)
         : reader(data),
           crop_size(settings.crop()),
           read_size(settings.read_size()),
@@ -78,7 +78,7 @@ struct Loader::State {
           dtype(image_type),
           view_kinds(kinds_of(data.views())),
           channels(common_channels(data, settings.first_cases(data.split("train")))),
-          sampler(settings.first_cases(data.split("train")), settings.sampler(global_micro_batch)),
+          sampler(settings.first_cases(data.split("train")), settings.sampler(global_micro_batch, stratum)),
           copy(device),
           prefetcher(sampler, rank, world_size,
                      {channels, read_size, view_shape(data.views()), settings.threads, settings.prefetch_bytes()}, copy,
@@ -191,8 +191,8 @@ Batch Loader::State::next_batch() {
 }
 
 Loader::Loader(const ShardReader& reader, const Options& options, int64_t global_micro_batch, int rank, int world_size,
-               at::Device device, at::ScalarType dtype)
-    : state_(std::make_unique<State>(reader, options, global_micro_batch, rank, world_size, device, dtype)) {}
+               at::Device device, at::ScalarType dtype, const Stratum& stratum)
+    : state_(std::make_unique<State>(reader, options, global_micro_batch, rank, world_size, device, dtype, stratum)) {}
 
 Loader::~Loader() = default;
 

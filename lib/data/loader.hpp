@@ -21,11 +21,11 @@ namespace vox::data {
 /// outlive it.
 class Loader {
 public:
-    /// `global_micro_batch` from `resolve_global_micro_batch`, or from the checkpoint.  `dtype` is the image's (float32, or
+    /// `stratum`: cases that no micro-batch should go without.  `global_micro_batch` from `resolve_global_micro_batch`, or from the checkpoint.  `dtype` is the image's (float32, or
     /// float64 where training is fp64).  Throws DataError where the training split is empty or its cases differ in channels,
     /// ConfigError where options cannot go with what the data set holds.
     Loader(const ShardReader& reader, const Options& options, int64_t global_micro_batch, int rank, int world_size,
-           at::Device device, at::ScalarType dtype);
+           at::Device device, at::ScalarType dtype, const Stratum& stratum = {});
     ~Loader();
 
     /// The micro-batches of one optimizer step: `accumulation` of them, fewer at the end of an epoch, the same number on

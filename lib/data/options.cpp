@@ -164,8 +164,8 @@ Augmentation Options::augmentation() const {
             intensity_shift_probability};
 }
 
-SamplerOptions Options::sampler(int64_t global_micro_batch) const {
-    return {samples_per_case, global_micro_batch, drop_last, static_cast<uint64_t>(seed)};
+SamplerOptions Options::sampler(int64_t global_micro_batch, const Stratum& stratum) const {
+    return {samples_per_case, global_micro_batch, drop_last, static_cast<uint64_t>(seed), stratum};
 }
 
 int64_t resolve_global_micro_batch(const Options& options, int world_size, int64_t accumulation) {

@@ -54,7 +54,7 @@ struct Options {
     /// What is read of a case: the crop and its margin on both sides.
     core::Index3 read_size() const;
     Augmentation augmentation() const;
-    SamplerOptions sampler(int64_t global_micro_batch) const;
+    SamplerOptions sampler(int64_t global_micro_batch, const Stratum& stratum = {}) const;
     size_t cache_bytes() const { return static_cast<size_t>(cache_mb) << 20; }
     size_t prefetch_bytes() const { return static_cast<size_t>(prefetch_mb) << 20; }
 };

@@ -38,6 +38,7 @@ enum class Purpose : uint32_t {
     sampling = 25,  // noise that generated volumes begin with, and get on the way
     previous_timestep = 26,  // how much noise the volume of the stage before gets
     previous_noise = 27,
+    bootstrap = 28,  // which cases a resampled set of cases holds
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops

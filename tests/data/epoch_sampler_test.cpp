@@ -70,6 +70,63 @@ TEST(EpochSampler, OrderIsAPureFunctionOfSeedAndEpoch) {
     EXPECT_NE(sampler(4, 3, false, 1).epoch_order(1), sampler(4, 3, false, 2).epoch_order(1));
 }
 
+TEST(EpochSampler, EveryMicroBatchHoldsItsShareOfAStratumAndEveryCaseComesOnce) {
+    std::vector<size_t> people(23);
+    for (size_t i = 0; i < people.size(); ++i) people[i] = 100 + i;
+    const std::set<size_t> with_event{100, 103, 104, 110, 111, 117, 121, 122};
+    for (const bool drop_last : {false, true}) {
+        const EpochSampler order(people, {1, 5, drop_last, 42, {with_event, 1}});  // 5 5 5 5 and, unless dropped, 3
+        std::set<std::vector<size_t>> orders;
+        for (int64_t epoch = 0; epoch < 50; ++epoch) {
+            const auto items = order.epoch_order(epoch);
+            EXPECT_EQ(items, EpochSampler(people, {1, 5, drop_last, 42, {with_event, 1}}).epoch_order(epoch));
+            std::set<size_t> seen;
+            std::vector<size_t> all;
+            for (int64_t micro_batch = 0; micro_batch < order.micro_batches_per_epoch(); ++micro_batch) {
+                const Slice range = order.range(micro_batch);
+                int events = 0;
+                for (int64_t i = range.begin; i < range.begin + range.size; ++i) {
+                    const Item& item = items.at(static_cast<size_t>(i));
+                    EXPECT_EQ(item.key.position, static_cast<uint32_t>(i));
+                    all.push_back(item.case_index);
+                    seen.insert(item.case_index);
+                    events += with_event.contains(item.case_index) ? 1 : 0;
+                }
+                EXPECT_GE(events, 1) << "epoch " << epoch << ", micro-batch " << micro_batch;
+            }
+            EXPECT_EQ(seen.size(), all.size());
+            EXPECT_EQ(all.size(), drop_last ? 20u : 23u);
+            orders.insert(all);
+        }
+        EXPECT_EQ(orders.size(), 50u);
+    }
+    // Without a share the order is that without a stratum.
+    EXPECT_EQ(EpochSampler(people, {1, 5, false, 42, {with_event, 0}}).epoch_order(3),
+              EpochSampler(people, {1, 5, false, 42}).epoch_order(3));
+}
+
+// Somebody who is left over from the shares may come anywhere, and a share is not always of the same cases.
+TEST(EpochSampler, WhoGoesIntoWhichMicroBatchIsDrawnAnewEveryEpoch) {
+    const EpochSampler order({0, 1, 2, 3, 4, 5}, {1, 3, false, 7, {{0, 1, 2}, 1}});
+    std::map<std::set<size_t>, int> first;
+    for (int64_t epoch = 0; epoch < 4000; ++epoch) {
+        std::set<size_t> micro_batch;
+        for (size_t i = 0; i < 3; ++i) micro_batch.insert(order.epoch_order(epoch)[i].case_index);
+        ++first[micro_batch];
+    }
+    EXPECT_EQ(first.size(), 18u);  // of 20 triples those with one or two of the stratum
+}
+
+TEST(EpochSampler, AStratumTooSmallForEveryMicroBatchIsAnError) {
+    const auto build = [](int64_t each, bool drop_last) {
+        return EpochSampler({0, 1, 2, 3, 4, 5, 6}, {1, 3, drop_last, 7, {{0, 1, 2}, each}});  // 3 3 1
+    };
+    EXPECT_NO_THROW(build(1, false));
+    EXPECT_THROW(build(2, false), core::ConfigError);  // 2 + 2 + 1
+    EXPECT_THROW(build(4, true), core::ConfigError);
+    EXPECT_THROW(build(-1, false), core::ConfigError);
+}
+
 TEST(EpochSampler, EveryPermutationIsAsLikelyAsAnother) {
     const EpochSampler order({0, 1, 2}, {1, 1, false, 7});
     std::map<std::vector<size_t>, int> count;
