@@ -98,7 +98,7 @@ std::string axes(const Chart& chart, const Scale& scale) {
     }
     const double bottom = kHeight - kBottom;
     for (const double value : round_ticks(scale.x0, scale.x1, 6)) {
-        if (value != std::floor(value)) continue;  // there is no half step
+        if (chart.axis == "step" && value != std::floor(value)) continue;  // there is no half step
         const std::string x = coordinate(scale.x(value));
         out += concat("<line class=\"mark\" x1=\"", x, "\" x2=\"", x, "\" y1=\"", bottom, "\" y2=\"", bottom + 4,
                       "\"/><text class=\"tick\" text-anchor=\"middle\" x=\"", x, "\" y=\"", bottom + 17, "\">",
@@ -107,7 +107,7 @@ std::string axes(const Chart& chart, const Scale& scale) {
     out += concat("<line class=\"base\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", bottom, "\" y2=\"",
                   bottom, "\"/>");
     out += concat("<text class=\"label\" text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"",
-                  kHeight - 8, "\">optimizer step</text>");
+                  kHeight - 8, "\">", chart.axis == "step" ? "optimizer step" : escape_html(chart.axis), "</text>");
     const double middle = (kTop + bottom) / 2;
     out += concat("<text class=\"label\" text-anchor=\"middle\" transform=\"translate(12 ", middle, ") rotate(-90)\">",
                   escape_html(chart.unit), scale.logarithmic ? " (log)" : "", "</text></g>");
@@ -192,8 +192,8 @@ std::string curve(const Series& series, const Scale& scale, bool noisy, size_t c
 
 /// What the script reads to show the numbers under the pointer.
 std::string numbers(const Chart& chart, const Scale& scale) {
-    nlohmann::ordered_json out{{"x", {scale.x0, scale.x1}},
-                               {"plot", {kLeft, kWidth - kRight, kTop, kHeight - kBottom}}};
+    nlohmann::ordered_json out{
+        {"axis", chart.axis}, {"x", {scale.x0, scale.x1}}, {"plot", {kLeft, kWidth - kRight, kTop, kHeight - kBottom}}};
     out["series"] = nlohmann::ordered_json::array();
     for (const auto& series : chart.series) {
         const Series thin = thinned(series);

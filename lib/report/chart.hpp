@@ -14,6 +14,7 @@ struct Chart {
     std::string unit;  // of the vertical axis: "samples per second"
     std::vector<Series> series;
     double first_step = 0, last_step = 1;  // of the horizontal axis
+    std::string axis = "step";  // what that axis has: optimizer steps, or another quantity, which need not be whole
     std::optional<double> low, high;       // of the vertical axis; none: what the data needs
     bool noisy = true;                     // many points get a running mean
     bool log_where_wide = false;           // logarithmic where positive values span more than a factor of 50

@@ -150,8 +150,8 @@ std::vector<Chart> validation_charts(const History& history) {
 }
 
 bool higher_is_better(const std::string& figure) {
-    constexpr std::array kLess{"loss", "hd",  "asd",   "assd", "error",    "mae",    "mse",
-                               "rmse", "nll", "lpips", "fid",  "distance", "seconds"};
+    constexpr std::array kLess{"loss", "hd",   "asd", "assd",  "error", "mae",      "mse",    "brier",
+                               "ibs",  "rmse", "nll", "lpips", "fid",   "distance", "seconds"};
     const std::string group = figure.substr(0, figure.find('/'));
     return std::none_of(kLess.begin(), kLess.end(), [&](const char* start) { return group.starts_with(start); });
 }

@@ -207,6 +207,20 @@ std::string slices(const RunPaths& paths) {
     return concat("<div class=\"slices\">", out, "</div>", more);
 }
 
+/// What write_chart has left; nothing where no task has drawn any.
+std::string charts_of_best(const RunPaths& paths) {
+    std::vector<std::filesystem::path> files;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(paths.charts(), error)) {
+        if (entry.path().extension() == ".html") files.push_back(entry.path());
+    }
+    if (files.empty()) return "";
+    std::sort(files.begin(), files.end());
+    std::string out;
+    for (const auto& file : files) out += read_file_or_empty(file);
+    return section("best", "Best validation", concat("<div class=\"grid\">", out, "</div>"));
+}
+
 std::string configuration(const RunPaths& paths) {
     const std::string yaml = read_file_or_empty(paths.config());
     if (yaml.empty()) return nothing_yet("No configuration (config.yaml) in this folder.");
@@ -249,10 +263,17 @@ std::string render_report(const std::filesystem::path& run_folder) {
         date_and_time(), "</p>", damaged, tiles(history),
         section("training", "Training", charts(training_charts(history), "No step was logged yet.")),
         section("validation", "Validation", charts(validation_charts(history), "No validation yet.")),
-        section("slices", "Slices", slices(paths)), section("figures", "Figures", figures(history)),
-        section("timings", "Timings", timings(history)),
+        charts_of_best(paths), section("slices", "Slices", slices(paths)),
+        section("figures", "Figures", figures(history)), section("timings", "Timings", timings(history)),
         section("configuration", "Configuration", configuration(paths)), "</main>\n<script>", kPageScript,
         "</script></body></html>\n");
+}
+
+void write_chart(const std::filesystem::path& run_folder, const std::string& name, const Chart& chart) {
+    const auto folder = RunPaths{run_folder}.charts();
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);  // replace_file says what is wrong
+    replace_file(folder / (name + ".html"), draw_chart(chart));
 }
 
 void write_report(const std::filesystem::path& run_folder) {

@@ -105,7 +105,7 @@ for (const chart of document.querySelectorAll('.chart')) {
       if (step === null || Math.abs(here - wanted) < Math.abs(step - wanted)) step = here;
     }
     if (x < left - 8 || x > right + 8 || step === null) return hide();
-    tip.replaceChildren(row(`step ${step}`));
+    tip.replaceChildren(row(`${data.axis} ${step}`));
     data.series.forEach((series, colour) => {
       const at = series.steps.length ? nearest(series.steps, step) : -1;
       if (at < 0 || series.steps[at] !== step) return;

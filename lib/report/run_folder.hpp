@@ -16,6 +16,7 @@ struct RunPaths {
     std::filesystem::path report() const { return root / "report.html"; }
     std::filesystem::path checkpoints() const { return root / "checkpoints"; }
     std::filesystem::path previews() const { return root / "previews"; }
+    std::filesystem::path charts() const { return root / "charts"; }
     std::filesystem::path tensorboard() const { return root / "tensorboard"; }
     std::filesystem::path flight() const { return root / "flight"; }
     std::filesystem::path lock() const { return root / ".lock"; }

@@ -73,6 +73,11 @@ void Journal::validation(int64_t step, const ValidationResult& result) {
     fields.emplace_back("seconds", result.seconds);
     metrics_.write(report::Kind::validation, step, fields);
     tensorboard_.scalars(step, "validation", fields);
+    try {
+        for (const auto& [chart, drawn] : result.charts) report::write_chart(paths_.root, chart, drawn);
+    } catch (const std::exception& error) {
+        core::log::warning("a chart of step ", step, " is missing: ", error.what());
+    }
     if (!result.preview) return;
     tensorboard_.image(step, "preview", *result.preview);
     char name[32];

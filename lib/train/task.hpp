@@ -9,12 +9,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/batch.hpp"
 #include "data/loader.hpp"
 #include "infer/predictor.hpp"
 #include "metrics/figures.hpp"
+#include "report/chart.hpp"
 #include "report/png.hpp"
 
 namespace vox::train {
@@ -58,6 +60,13 @@ struct KeyMetric {
     bool higher_is_better = true;
 };
 
+/// What a task adds to a validation that was the best so far.
+struct BestFindings {
+    metrics::Figures figures;  // shown with those of the validation
+    std::vector<std::pair<std::string, report::Chart>> charts;  // by name, for the report
+    std::map<std::string, std::string> facts;  // beside Task::facts() in the checkpoint of this step, and in no other
+};
+
 /// What one kind of training knows and the trainer does not.
 class Task {
 public:
@@ -86,6 +95,12 @@ public:
     /// Pure, after the gather, the same on every rank: means, percentiles, ... over all cases, each case once.
     virtual metrics::Figures summarise(std::span<const CaseFigures> cases) const = 0;
     virtual KeyMetric key_metric() const = 0;
+
+    /// Cases whose figures behind_best needs: validate_case is asked for each on one rank, where a validation was the best so far, with the
+    /// weights that were validated.  The same on every rank; none: behind_best is not asked.
+    virtual std::vector<ValidationCase> cases_behind_best() const { return {}; }
+    /// Pure, the same on every rank: out of the figures of these cases, and of the validation's.
+    virtual BestFindings behind_best(std::span<const CaseFigures>, std::span<const CaseFigures>) const { return {}; }
 
     /// Any rank, no communication: sample in, result in the sample's own geometry out.  The same object serves `infer`.
     virtual infer::Predictor& predictor() = 0;

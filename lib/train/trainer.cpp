@@ -50,6 +50,7 @@ core::ExitCode Trainer::run() {
         if (phase.name != phase_.name) begin_phase(phase, steps_done_);
         last_metric_.reset();
         improved_ = false;
+        best_facts_.clear();
         const StepResult result = step();
         write_down(result);
         if (options_.replica_check_every > 0 && steps_done_ % options_.replica_check_every == 0)

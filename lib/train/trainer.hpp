@@ -1,6 +1,7 @@
 #pragma once
 // The training loop.  It knows steps, micro-batches, ranks, checkpoints and logs; what is trained is the Task's.
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -98,6 +99,7 @@ private:
     void write_down(const StepResult& result);
     bool validation_due() const;
     void run_validation();
+    void look_behind_best(ValidationResult& result);
     bool save_due();
     void save(bool wait);
     checkpoint::Manifest manifest() const;
@@ -150,6 +152,7 @@ private:
     int64_t own_items_ = 0;  // of the last step
     std::optional<checkpoint::Metric> last_metric_;  // of the validation after the last step, if there was one
     bool improved_ = false;  // it was the best so far
+    std::map<std::string, std::string> best_facts_;  // BestFindings::facts of it
     core::Timer since_save_;
     core::Timer since_start_;
     double train_seconds_ = 0, data_seconds_ = 0, validation_seconds_ = 0;

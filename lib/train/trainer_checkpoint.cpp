@@ -134,6 +134,7 @@ checkpoint::Manifest Trainer::manifest() const {
     manifest.cpu_capability = cpu_capability();
     manifest.metric = last_metric_;
     manifest.facts = task_.facts();
+    for (const auto& [name, text] : best_facts_) manifest.facts[name] = text;
     manifest.scalars = schedule_->state();
     manifest.scalars.merge(scaler_.state());
     manifest.scalars.merge(early_stopping_.state());

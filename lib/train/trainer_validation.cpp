@@ -17,7 +17,28 @@ bool better(const checkpoint::Metric& a, const std::optional<checkpoint::Metric>
     return !b || (a.higher_is_better ? a.value > b->value : a.value < b->value);
 }
 
+checkpoint::Metric key_figure(const Task& task, const ValidationResult& result) {
+    const auto key = task.key_metric();
+    const auto figure = std::ranges::find(result.summary, key.name, [](const auto& entry) { return entry.first; });
+    core::check(figure != result.summary.end(), core::concat("the task's summary has no figure '", key.name, "'"));
+    return {key.name, figure->second, key.higher_is_better};
+}
+
 }  // namespace
+
+/// All ranks, with the weights that were validated.
+void Trainer::look_behind_best(ValidationResult& result) {
+    const auto cases = task_.cases_behind_best();
+    if (cases.empty()) return;
+    const core::Timer timer;
+    const auto behind = figures_of_cases(cases, world_, "looking behind the best validation",
+                                         [&](size_t i) { return task_.validate_case(cases[i], /*preview=*/false); });
+    auto findings = task_.behind_best(behind, result.cases);
+    result.summary.insert(result.summary.end(), findings.figures.begin(), findings.figures.end());
+    result.charts = std::move(findings.charts);
+    best_facts_ = std::move(findings.facts);
+    result.seconds += timer.seconds();
+}
 
 bool Trainer::validation_due() const {
     if (steps_done_ == total_steps_) return true;
@@ -34,17 +55,15 @@ void Trainer::run_validation() {                                // all ranks
     {
         const EmaScope averages(ema_.get(), changing_);
         result = validate(task_, world_);
+        last_metric_ = key_figure(task_, result);
+        improved_ = better(*last_metric_, best_);
+        if (improved_) look_behind_best(result);
     }
     train_mode();
     validation_seconds_ += result.seconds;
-    const auto key = task_.key_metric();
-    const auto figure = std::ranges::find(result.summary, key.name, [](const auto& entry) { return entry.first; });
-    core::check(figure != result.summary.end(), core::concat("the task's summary has no figure '", key.name, "'"));
-    last_metric_ = checkpoint::Metric{key.name, figure->second, key.higher_is_better};
-    improved_ = better(*last_metric_, best_);
     if (improved_) best_ = last_metric_;
-    schedule_->observe(figure->second, key.higher_is_better);
-    early_stopping_.observe(figure->second, key.higher_is_better);
+    schedule_->observe(last_metric_->value, last_metric_->higher_is_better);
+    early_stopping_.observe(last_metric_->value, last_metric_->higher_is_better);
     {
         const std::scoped_lock lock(changing_);
         remember_step();

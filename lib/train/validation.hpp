@@ -18,6 +18,7 @@ struct ValidationResult {
     metrics::Figures summary;           // over all cases; the same on every rank
     std::vector<CaseFigures> cases;     // in the order of Task::validation_cases(); the same on every rank
     std::optional<report::Image> preview;  // of the first case; rank 0 only
+    std::vector<std::pair<std::string, report::Chart>> charts;  // of the best so far: BestFindings::charts
     double seconds = 0;
 };
 
