@@ -1,7 +1,8 @@
-// Segments cases with a trained model, generates the channel that they lack, or makes CT volumes of X-rays:
+// Segments cases with a trained model, generates the channel that they lack, makes CT volumes of X-rays, or foretells risks:
 //   mpirun -np 2 build/bin/infer --run runs/first --input NIFTI_DIR --output DIR
 #include <algorithm>
 
+#include "app/foretell_files.hpp"
 #include "app/generate_files.hpp"
 #include "app/program.hpp"
 #include "app/reconstruct_files.hpp"
@@ -28,17 +29,19 @@ app::ProgramTable table() {
         "folder of shards, or of NIfTI cases: BraTS names, MSD, nnU-Net, or a folder a case; xray_to_ct: a folder P a "
         "case with P_pa_drr.png and P_lat_drr.png, or .npy");
     add("output", po::value<std::string>()->required(),
-        "folder for <case>.nii.gz label maps, <case>_<channel>_generated.nii.gz, or <case>_ct_generated.nii.gz");
+        "folder for <case>.nii.gz label maps, <case>_<channel>_generated.nii.gz, <case>_ct_generated.nii.gz, or "
+        "survival.csv");
     add("target", po::value<std::string>(),
         "synthesis: the channel to generate; needed where the model generates any and a case does not lack just one");
     add("samples", po::value<int64_t>(),
         "synthesis, xray_to_ct: volumes to generate of a case, instead of the configuration's samples: their mean, and "
         "<case>_<channel>_sd.nii.gz with their standard deviation");
     add("flip-views", po::value<std::string>(), "xray_to_ct: vertical: row 0 of pictures is towards the feet");
-    return {
-        "infer",
-        "Writes the result of each case on the grid of its input: a label map, the channel that is generated, or a CT.",
-        options};
+    return {"infer",
+            "Writes the result of each case: on the grid of its input a label map, the channel that is generated, or a "
+            "CT; or "
+            "a line of survival.csv with its risk and S(t).",
+            options};
 }
 
 void check_usage(const app::Arguments& arguments) {
@@ -94,6 +97,15 @@ void reconstruct(comm::World& world, const tasks::TrainedRun& trained, const app
     core::log::info("volumes of ", cases, " cases in ", folders.output.string());
 }
 
+void foretell(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders,
+              at::Device device) {
+    std::unique_ptr<tasks::SurvivalPredictor> predictor;
+    world.together("loading the model", [&] { predictor = tasks::make_survival_predictor(trained, device); });
+    const auto& data = trained.config.data;
+    const size_t cases = app::foretell_cases(world, folders, *predictor, data.intensities(), data.whole());
+    core::log::info("risks of ", cases, " cases in ", folders.output.string());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -112,6 +124,7 @@ int main(int argc, char** argv) {
         check_options(arguments, task);
         if (task == "synthesis") generate(world, trained, folders, comm->device(), arguments);
         if (task == "xray_to_ct") reconstruct(world, trained, folders, comm->device(), arguments);
+        if (task == "survival") foretell(world, trained, folders, comm->device());
         if (task == "segmentation") segment(world, trained, folders, comm->device());
         return core::ExitCode::done;
     });

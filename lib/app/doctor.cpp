@@ -72,7 +72,8 @@ Finding plan_the_run(const comm::World& world, const RunConfig& given, comm::Com
         world, {config, largest_share(plan.global_micro_batch, comm.size()), plan.channels, comm.device()});
     if (!too_large.empty()) return Finding::fails(core::ExitCode::bad_config, too_large);
     const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, comm.device()));
-    const auto task = tasks::make_task(config.task, {config.shards, plan.global_micro_batch, dtype}, comm);
+    const auto task =
+        tasks::make_task(config.task, {config.shards, plan.global_micro_batch, dtype, config.train.accumulation}, comm);
     train::check_early_stopping(config.train.early_stopping, *task);
     plan.total_steps = config.train.total_steps(task->train_data().steps_per_epoch(config.train.accumulation));
     plan.state = state_bytes(*task, config.train);

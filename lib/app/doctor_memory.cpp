@@ -69,7 +69,8 @@ bool take_a_step(const StepToMeasure& step) {
     comm::LocalCommunicator alone(step.device);
     const auto world = comm::make_local_world();
     const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, step.device));
-    const auto task = tasks::make_task(config.task, {config.shards, step.own_micro_batch, dtype}, alone);
+    const auto task =
+        tasks::make_task(config.task, {config.shards, step.own_micro_batch, dtype, config.train.accumulation}, alone);
     train::RunRecord record;
     record.global_micro_batch = step.own_micro_batch;
     train::Trainer trainer(config.train, *task, *world, alone, record);

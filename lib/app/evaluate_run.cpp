@@ -8,6 +8,7 @@
 #include "data/loader.hpp"
 #include "tasks/make_predictor.hpp"
 #include "tasks/segmentation_figures.hpp"
+#include "tasks/survival_figures.hpp"
 #include "tasks/synthesis.hpp"
 #include "tasks/xray_to_ct_figures.hpp"
 #include "train/validation.hpp"
@@ -113,6 +114,31 @@ report::FiguresTable evaluate_xray_to_ct(comm::World& world, const RunToEvaluate
     return tasks::xray_to_ct_table(results, predictor->facts());
 }
 
+report::FiguresTable evaluate_survival(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
+                                       const data::ShardReader& reader, at::Device device) {
+    refuse_label_figures(what, trained);
+    const auto& options = trained.config.survival;
+    if (options.is_regression())
+        throw DataError(
+            "the run foretells columns of a table (survival.objective: regression), which have no figures "
+            "of survival: train another run from its weights (train.init_from)");
+    std::unique_ptr<tasks::SurvivalPredictor> predictor;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_survival_predictor(trained, device);
+        check_channels(reader, what.shards, predictor->facts().channels);
+    });
+    const auto cases = train::cases_of(reader, what.split);
+    const auto results = train::figures_of_cases(cases, world, "foretelling", [&](size_t i) {
+        const auto& data = trained.config.data;
+        const auto sample = data::load_case(reader, cases[i].index, data.intensities(), data.whole());
+        const double risk = predictor->evaluate(sample).front();
+        return train::CaseFigures{cases[i].id, tasks::person_figures(risk, tasks::outcome_of(*sample.info)),
+                                  std::nullopt};
+    });
+    return tasks::survival_table(tasks::judged_people(results), predictor->facts().training,
+                                 predictor->facts().log_hazard, options, static_cast<uint64_t>(trained.config.seed));
+}
+
 }  // namespace
 
 report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
@@ -125,6 +151,7 @@ report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what,
             throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
     });
     if (trained.config.task == "xray_to_ct") return evaluate_xray_to_ct(world, what, trained, *reader, device);
+    if (trained.config.task == "survival") return evaluate_survival(world, what, trained, *reader, device);
     if (trained.config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
     return evaluate_segmentation(world, what, trained, *reader, device);
 }

@@ -62,14 +62,17 @@ InputCases::InputCases(comm::World& world, const ResultFolders& folders, CaseDem
 }
 
 void InputCases::read(size_t index, const std::function<void(const data::Sample&)>& make) const {
-    if (reader_) return make(data::load_case(*reader_, index, demands_.intensities));
+    if (reader_) return make(data::load_case(*reader_, index, demands_.intensities, demands_.resize));
     const auto& files = files_[index];
     const auto read = data::build_resampled_case(files.id, data::read_channels(files), nullptr, demands_.grid);
     const data::CaseInfo& info = read.info;
     auto values = data::image_values(read);
     const at::Tensor image = at::from_blob(values.data(), info.shape, at::kFloat);
+    data::Sample sample{&info, image, {}};
+    if (demands_.resize.any()) sample = data::resized(sample, demands_.resize);
     const std::array<const data::CaseInfo*, 1> infos{&info};
-    make({&info, data::normalise(image.unsqueeze(0), infos, demands_.intensities).squeeze(0), {}});
+    sample.image = data::normalise(sample.image.unsqueeze(0), infos, demands_.intensities).squeeze(0);
+    make(sample);
 }
 
 void InputCases::each(comm::World& world, const ResultWords& words,

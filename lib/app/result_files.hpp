@@ -11,6 +11,7 @@
 #include "data/batch.hpp"
 #include "data/case_data.hpp"
 #include "data/layouts.hpp"
+#include "data/resize.hpp"
 #include "data/shard_reader.hpp"
 #include "data/transforms.hpp"
 #include "infer/predictor.hpp"
@@ -27,6 +28,7 @@ struct CaseDemands {
     int64_t may_lack = 0;  // so many of them a case of NIfTI files need not have: they are 0 everywhere
     data::CommonGrid grid;  // onto which NIfTI files come
     data::Intensities intensities;
+    data::Resize resize{};  // of whole cases; nothing: as they are
 };
 
 /// How messages name a result.

@@ -85,7 +85,8 @@ core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
     std::unique_ptr<train::Task> task;
     world.together("opening the data set", [&] {
-        task = tasks::make_task(config.task, {config.shards, run.record.global_micro_batch, dtype}, *task_comm);
+        task = tasks::make_task(
+            config.task, {config.shards, run.record.global_micro_batch, dtype, config.train.accumulation}, *task_comm);
     });
     for (const auto& line :
          batch_arithmetic(config, *comm, *task, run.record.global_micro_batch, run.record.threads_per_rank))

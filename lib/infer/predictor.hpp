@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/batch.hpp"
@@ -21,6 +22,7 @@ struct Prediction {
     at::Tensor label_map;  // [D,H,W] uint8, values of the label scheme
     at::Tensor probabilities;  // [K,D,H,W] float32, one channel a region
     std::vector<GeneratedVolume> volumes;
+    std::vector<std::pair<std::string, double>> values;  // "risk", "S(2)"
 };
 
 /// Owned by a task during training, built alone by `infer`.  Uses the model's weights as they are at the call.

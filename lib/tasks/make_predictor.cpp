@@ -1,6 +1,7 @@
 #include "tasks/make_predictor.hpp"
 
 #include "nn/make_model.hpp"
+#include "tasks/survival.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -55,6 +56,15 @@ std::unique_ptr<XrayToCtPredictor> make_xray_to_ct_predictor(const TrainedRun& t
     take_weights(*model, trained, device);
     return std::make_unique<XrayToCtPredictor>(model, std::move(facts), trained.config.diffusion, options,
                                                static_cast<uint64_t>(trained.config.seed));
+}
+
+std::unique_ptr<SurvivalPredictor> make_survival_predictor(const TrainedRun& trained, at::Device device) {
+    check_task(trained, "survival");
+    auto facts = SurvivalFacts::from_texts(trained.state.manifest.facts);
+    const auto model = make_survival_model(trained.config, facts, nullptr);
+    take_weights(*model, trained, device);
+    return std::make_unique<SurvivalPredictor>(model, std::move(facts), trained.config.resnet_3d.tabular.is_used(),
+                                               trained.config.survival.eval_times);
 }
 
 }  // namespace vox::tasks

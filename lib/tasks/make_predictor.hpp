@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "tasks/segmentation_predictor.hpp"
+#include "tasks/survival_predictor.hpp"
 #include "tasks/synthesis_predictor.hpp"
 #include "tasks/trained_run.hpp"
 #include "tasks/xray_to_ct_predictor.hpp"
@@ -13,5 +14,6 @@ namespace vox::tasks {
 std::unique_ptr<SegmentationPredictor> make_segmentation_predictor(const TrainedRun& trained, at::Device device);
 std::unique_ptr<SynthesisPredictor> make_synthesis_predictor(const TrainedRun& trained, at::Device device);
 std::unique_ptr<XrayToCtPredictor> make_xray_to_ct_predictor(const TrainedRun& trained, at::Device device);
+std::unique_ptr<SurvivalPredictor> make_survival_predictor(const TrainedRun& trained, at::Device device);
 
 }  // namespace vox::tasks

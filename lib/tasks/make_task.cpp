@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "tasks/segmentation.hpp"
+#include "tasks/survival.hpp"
 #include "tasks/synthesis.hpp"
 #include "tasks/xray_to_ct.hpp"
 
@@ -11,6 +12,7 @@ std::unique_ptr<train::Task> make_task(const TaskConfig& config, const TaskConte
     if (config.task == "segmentation") return std::make_unique<Segmentation>(config, context, comm);
     if (config.task == "synthesis") return std::make_unique<Synthesis>(config, context, comm);
     if (config.task == "xray_to_ct") return std::make_unique<XrayToCt>(config, context, comm);
+    if (config.task == "survival") return std::make_unique<Survival>(config, context, comm);
     throw core::InternalError("no task is named " + config.task);
 }
 

@@ -30,7 +30,8 @@ const TaskConfig& checked(const TaskConfig& config, const TaskContext& context, 
         throw core::ConfigError(
             "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
             "use 'sync_batch' on more than one rank");
-    if (config.task == "xray_to_ct") return config;  // the stages check their sizes, and networks what they are given
+    // Stages check their sizes, ResNets take any, and both what they are given.
+    if (config.task == "xray_to_ct" || config.task == "survival") return config;
     if (!config.data.resize.empty())
         throw core::ConfigError(core::concat(
             "data.resize: ", config.task,

@@ -25,7 +25,9 @@ const std::vector<Owner>& owners() {
                                         {"diffusion.condition_dropout", {"synthesis"}},
                                         {"diffusion.", {"synthesis", "xray_to_ct"}},
                                         {"synthesis.", {"synthesis"}},
-                                        {"xray_to_ct.", {"xray_to_ct"}}};
+                                        {"xray_to_ct.", {"xray_to_ct"}},
+                                        {"resnet_3d.", {"survival"}},
+                                        {"survival.", {"survival"}}};
     return all;
 }
 
@@ -39,8 +41,15 @@ void set_defaults(TaskConfig& config) {
         config.data.normalisation = "percentile";
         return;
     }
-    config.model = nn::ModelOptions::of("xray_to_ct");
     config.data.normalisation = "window";
+    if (config.task == "survival") {
+        config.model = nn::ModelOptions::of("resnet_3d");
+        config.data.resize = {64, 256, 256};
+        config.data.resize_mode = "trilinear";
+        config.data.crop_size.clear();
+        return;
+    }
+    config.model = nn::ModelOptions::of("xray_to_ct");
     config.data.flip_axes = {2};  // left and right: other bodies do not exist
     config.diffusion.schedule.betas = "cosine";
     config.diffusion.prediction = "v";
@@ -50,13 +59,14 @@ void set_defaults(TaskConfig& config) {
 }
 
 const std::vector<std::string>& networks_of(const std::string& task) {
-    static const std::vector<std::string> cascades{"xray_to_ct"};
+    static const std::vector<std::string> cascades{"xray_to_ct"}, resnets{"resnet_3d"};
+    if (task == "survival") return resnets;
     if (task == "segmentation") return nn::model_names();
     return task == "synthesis" ? nn::denoising_model_names() : cascades;
 }
 
 void check_together(const config::Section& root, const TaskConfig& config) {
-    for (const std::string task : {"segmentation", "synthesis", "xray_to_ct"}) {
+    for (const std::string task : {"segmentation", "synthesis", "xray_to_ct", "survival"}) {
         const auto& networks = networks_of(task);
         if (task == config.task || std::ranges::find(networks, config.model.name) == networks.end()) continue;
         root.require(false, core::concat("task '", config.task, "' cannot train the network '", config.model.name,
@@ -65,6 +75,8 @@ void check_together(const config::Section& root, const TaskConfig& config) {
     }
     root.require(config.task != "synthesis" || config.data.normalisation == "percentile",
                  "task 'synthesis' needs data.normalisation: percentile: a diffusion works on intensities of -1 .. 1");
+    root.require(config.task != "survival" || !config.data.resize.empty(),
+                 "task 'survival' needs data.resize: a risk belongs to the whole case, not to a crop of it");
     if (config.task != "xray_to_ct") return;
     root.require(config.data.normalisation == "window",
                  "task 'xray_to_ct' needs data.normalisation: window: Hounsfield units are the same in every case");
@@ -78,7 +90,7 @@ void check_together(const config::Section& root, const TaskConfig& config) {
 }  // namespace
 
 void TaskConfig::read(config::Section& root) {
-    root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct"}, "what is trained");
+    root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct", "survival"}, "what is trained");
     set_defaults(*this);
     root.value("seed", seed, "of order, crops, augmentation, dropout, noise and initial weights");
     root.require(seed >= 0, "seed must not be negative");
@@ -91,6 +103,10 @@ void TaskConfig::read(config::Section& root) {
         data.resize = xray_to_ct.network.stages[xray_to_ct.index()].volume_size;
         data.crop_size.clear();
     }
+    config::Section resnet_section = root.section("resnet_3d", "model.name: resnet_3d: its architecture");
+    resnet_3d.read(resnet_section, model);
+    config::Section survival_section = root.section("survival", "survival: what of an outcome is learnt, and judged");
+    survival.read(survival_section);
     config::Section data_section = root.section("data", "reading and augmenting");
     data.read(data_section);
     data.seed = seed;

@@ -12,7 +12,9 @@
 #include "loss/options.hpp"
 #include "metrics/options.hpp"
 #include "nn/options.hpp"
+#include "nn/resnet_3d_options.hpp"
 #include "tasks/cascade_options.hpp"
+#include "tasks/survival_options.hpp"
 #include "tasks/synthesis_options.hpp"
 
 namespace vox::tasks {
@@ -27,6 +29,8 @@ struct TaskConfig {
     infer::DiffusionOptions diffusion;
     SynthesisOptions synthesis;
     CascadeOptions xray_to_ct;
+    nn::ResNet3dOptions resnet_3d;
+    SurvivalOptions survival;
     infer::SlidingWindowOptions infer;
     infer::CleanUpOptions clean_up;
     metrics::Options metrics;
@@ -42,6 +46,7 @@ struct TaskContext {
     std::filesystem::path shards;  // folder of the data set
     int64_t global_micro_batch = 1;  // items of a micro-batch over all ranks
     at::ScalarType dtype = at::kFloat;  // of weights and batches
+    int64_t accumulation = 1;  // micro-batches an optimizer step
 };
 
 }  // namespace vox::tasks

@@ -10,6 +10,7 @@
 #include "support/world.hpp"
 #include "tasks/make_task.hpp"
 #include "tasks/phantom_dataset.hpp"
+#include "tasks/survival_dataset.hpp"
 #include "train/grad_reducer.hpp"
 
 namespace vox::tasks {
@@ -95,6 +96,39 @@ TaskConfig xrays() {
     return config;
 }
 
+/// Risks that are compared over ranks, from volumes and a table, or the table out of volumes.
+TaskConfig survival(const std::string& objective) {
+    TaskConfig config;
+    config.task = "survival";
+    config.model = nn::ModelOptions::of("resnet_3d");
+    config.model.norm = config.resnet_3d.norm = "sync_batch";
+    config.resnet_3d.architecture = "resnet10";
+    config.resnet_3d.block_inplanes = {4, 4, 8, 8};
+    config.resnet_3d.conv1_t_size = 3;
+    config.survival.objective = objective;
+    if (objective != "regression") config.resnet_3d.tabular = {"concatenation", 8, 0.3};
+    config.data.resize = {8, 8, 8};
+    config.data.crop_size.clear();
+    config.data.foreground_ratio = 0;
+    config.data.normalisation = "zscore";
+    config.data.threads = 1;
+    return config;
+}
+
+/// Everybody has an event, two of them at one time.
+std::filesystem::path people(comm::World& world, const std::filesystem::path& folder) {
+    world.on_root("making people", [&] {
+        std::vector<test::Person> all;
+        for (const std::string time : {"1", "2", "4", "4", "5"}) {
+            const std::string id = "p" + std::to_string(all.size());
+            all.push_back(
+                {id, "train", {{"time", time}, {"event", "1"}, {"age", std::to_string(40 + 7 * (all.size() % 3))}}});
+        }
+        test::make_people(folder, all);
+    });
+    return folder;
+}
+
 const Recipe kRecipes[]{
     {"Regions", regions,
      [](comm::World& world, const std::filesystem::path& folder) { return test::phantom_shards(world, folder, 5); }},
@@ -112,6 +146,9 @@ const Recipe kRecipes[]{
      }},
     {"Xrays", xrays,
      [](comm::World& world, const std::filesystem::path& folder) { return test::body_shards(world, folder, 5); }},
+    {"Cox", [] { return survival("cox"); }, people},
+    {"Concordance", [] { return survival("concordance"); }, people},
+    {"TableOutOfVolumes", [] { return survival("regression"); }, people},
 };
 
 /// A task with what its gradients need, on some communicator.
