@@ -117,7 +117,7 @@ std::optional<int64_t> best_step(const std::vector<Ranked>& all, const std::stri
     for (const auto& item : all) {
         if (!item.metric || item.phase != phase || item.metric->name != newest->metric->name) continue;
         const bool wins = best == nullptr || better(*item.metric, *best->metric) ||
-                          (!better(*best->metric, *item.metric) && item.step > best->step);
+                          (!better(*best->metric, *item.metric) && item.step < best->step);
         if (wins) best = &item;
     }
     if (best == nullptr) return std::nullopt;
