@@ -103,15 +103,15 @@ class Overfit(support.Case):
         support.run("evaluate", "--run", run, "--data", shards, "--split", "train", "--output", self.folder / name)
         return json.loads((self.folder / name / "metrics.json").read_text())["mean"]
 
-    def learnt(self, prediction, steps, timeout):
-        """PSNR of the crops, and with their conditions exchanged."""
+    def learnt(self, prediction, steps, timeout, **values):
+        """PSNR of the crops, and with their conditions exchanged.  values: more of the configuration."""
         nothing = self.folder / "nothing.yaml"
         nothing.write_text("{}")
         crops, affine = real_crops()
         training = self.shards("training", crops, affine, 1)
         run = self.folder / "run"
         support.run("train", "--config", nothing, "--data", training, "--run", run, *support.settings(
-            {**RECIPE, "diffusion.prediction": prediction, "train.steps": steps, "train.threads_per_rank": 2}), timeout=timeout)
+            {**RECIPE, "diffusion.prediction": prediction, "train.steps": steps, "train.threads_per_rank": 2, **values}), timeout=timeout)
         kept = self.figures(run, self.shards("again", crops, affine, 3), "kept")
         moved = self.figures(run, self.shards("moved", exchanged(crops), affine, 3), "exchanged")
         linear = numpy.mean(linear_regression(list(crops.values()), list(crops.values())))

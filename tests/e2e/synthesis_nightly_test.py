@@ -13,7 +13,8 @@ class Overfit(synthesis_cases.Overfit):
         self.assertGreaterEqual(kept["psnr"] - moved["psnr"], 6)
 
     def test_epsilon(self):
-        kept, moved = self.learnt("epsilon", 4000, 3600)
+        # At high noise an error of what is said counts many times in what is foreseen: rates that end near 0, and longer averages.
+        kept, moved = self.learnt("epsilon", 4000, 3600, **{"diffusion.list": "non_uniform", "train.schedule.min_lr": 1e-6, "train.ema.decay": 0.995})
         self.assertGreaterEqual(kept["psnr"], 18)
         self.assertGreaterEqual(kept["psnr"] - moved["psnr"], 6)
 
