@@ -136,6 +136,19 @@ std::vector<double> FeatureScaler::row(const data::CaseInfo& info) const {
     return values;
 }
 
+std::vector<std::pair<std::string, double>> FeatureScaler::in_units(const std::vector<double>& row) const {
+    core::check(std::ssize(row) == width(), "a row has as many values as the table's columns give");
+    std::vector<std::pair<std::string, double>> named;
+    auto value = row.begin();
+    for (const auto& column : columns_) {
+        if (column.categories.empty())
+            named.emplace_back(column.name, *value++ * column.standard_deviation + column.mean);
+        for (const auto& category : column.categories)
+            named.emplace_back(concat(column.name, "=", category), *value++);
+    }
+    return named;
+}
+
 int64_t FeatureScaler::width() const {
     int64_t width = 0;
     for (const auto& column : columns_)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/shard_reader.hpp"
@@ -37,6 +38,8 @@ public:
 
     /// Values of one case.  Throws DataError, naming the case and the column, for a text where there should be a number.
     std::vector<double> row(const data::CaseInfo& info) const;
+    /// A row in the table's own units, by column; of a text's categories "column=category", as they stand in the row.
+    std::vector<std::pair<std::string, double>> in_units(const std::vector<double>& row) const;
     /// As many as a row has.
     int64_t width() const;
     const std::vector<FeatureColumn>& columns() const { return columns_; }

@@ -86,10 +86,11 @@ SurvivalFacts survival_facts(const data::ShardReader& reader, const std::vector<
                              std::vector<std::string>* left_out) {
     SurvivalFacts facts;
     facts.channels = reader.channel_names();
+    if (needs_outcomes) {
+        for (const auto& info : reader.cases()) outcome_of(info);
+        for (const size_t index : training) facts.training.push_back(outcome_of(reader.cases()[index]));
+    }
     facts.features = FeatureScaler::fit(reader, training, features, left_out);
-    if (!needs_outcomes) return facts;
-    for (const auto& info : reader.cases()) outcome_of(info);
-    for (const size_t index : training) facts.training.push_back(outcome_of(reader.cases()[index]));
     return facts;
 }
 

@@ -38,9 +38,8 @@ std::vector<double> SurvivalPredictor::evaluate(const data::Sample& sample) {
 infer::Prediction SurvivalPredictor::predict(const data::Sample& sample) {
     const auto said = evaluate(sample);
     infer::Prediction prediction;
-    if (const auto& columns = facts_.features.columns(); facts_.training.empty()) {
-        for (size_t i = 0; i < said.size(); ++i)
-            prediction.values.emplace_back(columns[i].name, said[i] * columns[i].standard_deviation + columns[i].mean);
+    if (facts_.training.empty()) {  // a regression
+        prediction.values = facts_.features.in_units(said);
         return prediction;
     }
     prediction.values.emplace_back("risk", said.front());

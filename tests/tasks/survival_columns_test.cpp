@@ -68,6 +68,9 @@ TEST_F(Table, NumbersAreScaledAndTextsAreOneNumberACategory) {
                 ElementsAre(0, 1, testing::DoubleEq(-10 / spread), testing::DoubleNear(-std::sqrt(1.5), 1e-12)));
     EXPECT_THAT(scaler.row(reader_->cases()[1]), ElementsAre(1, 0, testing::DoubleEq(10 / spread), 0));
     EXPECT_THAT(scaler.row(reader_->cases()[2]), ElementsAre(0, 0, 0, testing::DoubleNear(std::sqrt(1.5), 1e-12)));
+    const auto back = scaler.in_units(scaler.row(reader_->cases()[1]));
+    EXPECT_THAT(back, ElementsAre(testing::Pair("stage=I", 1), testing::Pair("stage=II", 0), testing::Pair("age", 60),
+                                  testing::Pair("score", testing::DoubleEq(2e-3))));
     // People that the training cases are not: nothing is known of stage IV.
     EXPECT_THAT(scaler.row(person({{"stage", "IV"}, {"age", "50"}})), ElementsAre(0, 0, 0, 0));
     EXPECT_THAT(message_of([&] { scaler.row(person({{"age", "old"}})); }),

@@ -1,6 +1,6 @@
 """Golden values of the figures of survival (scikit-survival, lifelines).  Writes tests/golden/survival.json.
 
-Needs scikit-survival 0.28.0 and lifelines 0.30.3: pip install scikit-survival==0.28.0 lifelines==0.30.3 into an environment of its own.
+Needs scikit-survival and lifelines (tools/requirements.txt).
 
 A cohort of n people from streams s, s + 1, s + 2:
   time   = low + span * uniform(n, s), or low + span * floor(levels * uniform(n, s)) / levels where times tie;
