@@ -26,7 +26,7 @@ constexpr double hazard_per_year = 0.21, lost_per_year = 0.04;
 constexpr double shortest_study_years = 5, longest_study_years = 11;
 
 // Hounsfield units.
-constexpr double air = -1000, tissue = 30, lesion = 150, smooth_noise = 12, voxel_noise = 12;
+constexpr double air = -1000, tissue = 30, lesion = 150, smooth_noise = 10, voxel_noise = 8;
 
 ops::RandomKey key_of(uint64_t seed, uint32_t case_number) { return {.seed = seed, .position = case_number}; }
 
