@@ -22,8 +22,9 @@ std::string last_name(const fs::path& file) {
 
 /// The volume that a cell names, or the only one in the folder that it names.  Adds to `problems` where there is none.
 fs::path volume_at(const fs::path& file, std::vector<std::string>& problems) {
-    if (!fs::is_directory(file)) {
-        if (!fs::is_regular_file(file)) {
+    std::error_code unusable;  // a name that is too long, for one, is no reason to stop
+    if (!fs::is_directory(file, unusable)) {
+        if (!fs::is_regular_file(file, unusable)) {
             problems.push_back(concat(file.string(), " does not exist"));
         } else if (volume_stem(file).empty()) {
             problems.push_back(concat(file.string(), " is no .nii or .nii.gz file"));
@@ -45,17 +46,18 @@ fs::path volume_at(const fs::path& file, std::vector<std::string>& problems) {
 /// What a line's files are, where a column names them.
 class NamedVolumes {
 public:
-    explicit NamedVolumes(fs::path folder) : folder_(std::move(folder)) {}
+    NamedVolumes(fs::path folder, bool name_cases) : folder_(std::move(folder)), name_cases_(name_cases) {}
     std::vector<std::string> channels() const { return {"image"}; }
     void add(CaseFiles& one, const SurvivalRow& row, std::vector<std::string>& problems) const {
         if (row.path.empty()) return;  // which the table says
         const fs::path file = (folder_ / row.path).lexically_normal();
-        if (row.id.empty()) one.id = last_name(file);
+        if (name_cases_) one.id = last_name(file);
         one.channels.push_back({"image", volume_at(file, problems), -1});
     }
 
 private:
     fs::path folder_;
+    bool name_cases_;  // where no column does
 };
 
 /// What a line's files are, where its id names a case as layout brats finds it.
@@ -119,6 +121,7 @@ Listing list_survival(const fs::path& input, const SurvivalChoice& choice) {
     listing.provenance = table.provenance;
     listing.provenance["images"] = folder.string();
     listing.notes = {table.summary};
+    const bool has_ids = table.provenance.contains("id_column");
     std::map<std::string, CaseFiles> cases;
     std::map<std::string, std::string> places;
     std::vector<std::string> twice;
@@ -134,13 +137,12 @@ Listing list_survival(const fs::path& input, const SurvivalChoice& choice) {
     if (table.ids_are_brats_cases) {
         add_all(BratsCases(folder));
     } else {
-        add_all(NamedVolumes(folder));
+        add_all(NamedVolumes(folder, !has_ids));
     }
     if (!twice.empty()) {
-        throw DataError(concat(core::join(twice, "\n"), "\nEvery line needs a name of its own: ",
-                               table.provenance.contains("id_column")
-                                   ? "give another --id-column, or mend the table."
-                                   : "name a column that has one with --id-column."));
+        throw DataError(concat(
+            core::join(twice, "\n"), "\nEvery line needs a name of its own: ",
+            has_ids ? "give another --id-column, or mend the table." : "name a column that has one with --id-column."));
     }
     for (auto& [id, one] : cases) listing.cases.push_back(std::move(one));
     return listing;

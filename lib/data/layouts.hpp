@@ -82,10 +82,10 @@ Listing list_xray_ct(const std::filesystem::path& input, XrayFiles wanted);
 
 /// Which columns of a table of survival are what, in any case of letters; empty: the one with a usual name, see README.md.
 struct SurvivalChoice {
-    std::string path_column, time_column, event_column;
-    std::string fold_column;  // empty: the table decides no split
-    std::string id_column;  // empty: cases are named by their files
-    std::filesystem::path images;  // the folder from which paths are, or that holds BraTS cases; empty: the table's
+    std::string path_column{}, time_column{}, event_column{};
+    std::string fold_column{};  // empty: the table decides no split
+    std::string id_column{};  // empty: cases are named by their files
+    std::filesystem::path images{};  // the folder from which paths are, or that holds BraTS cases; empty: the table's
 };
 /// survival: a table, .csv or .tsv, a line a case: the path of its volume (or of a folder with one), its time, whether the event came,
 /// and other columns; or a table of BraTS, whose ids name cases as list_brats finds them, and whose Survival_days are

@@ -96,13 +96,13 @@ struct Columns {
         event = find_column(table, kEvent, choice.event_column);
         if (!choice.fold_column.empty()) fold = find_column(table, kFold, choice.fold_column);
         if (!choice.id_column.empty()) id = find_column(table, kId, choice.id_column);
-        const auto brats_id = path ? std::nullopt : only_one(table, columns_where(table, is_brats_id), kId);
-        brats = brats_id.has_value();
+        const auto brats_ids = columns_where(table, is_brats_id);
+        brats = !path && !brats_ids.empty();
         if (!brats) {
             require(table, kPath, path);
             require(table, kEvent, event);
         } else if (!id) {
-            id = brats_id;
+            id = only_one(table, brats_ids, kId);
         }
         check_distinct(table);
         check_names(table);
@@ -127,6 +127,9 @@ private:
                                    format::kMaxTexts));
         for (size_t c = 0; c < table.header.size(); ++c) {
             const std::string word = plain_word(table.header[c]);
+            if (word.size() > format::kMaxTextBytes)
+                throw DataError(concat(table.file.string(), ":1: the name of column ", c + 1, " is longer than ",
+                                       format::kMaxTextBytes, " bytes"));
             if (is_kept(c) && (word == "time" || word == "event")) {
                 refuse(table, concat("the column '", table.header[c], "' would be taken for the ", word,
                                      ", which another column is: rename or remove it"));

@@ -52,6 +52,24 @@ TEST_F(Csv, OneColumnAndSpacesStay) {
     EXPECT_THAT(table.rows[1].cells, ElementsAre(""));
 }
 
+TEST_F(Csv, TabsPartCellsWhereTheNameEndsInTsv) {
+    std::ofstream(folder_ / "t.tsv", std::ios::binary) << "a, b\tc\r\n1,5\t\"x\ty\"\r\n";
+    const auto table = read_csv(folder_ / "t.tsv");
+    EXPECT_THAT(table.header, ElementsAre("a, b", "c"));
+    ASSERT_EQ(table.rows.size(), 1U);
+    EXPECT_THAT(table.rows[0].cells, ElementsAre("1,5", "x\ty"));
+    EXPECT_THAT(read("a\tb\n1\t2\n").header, ElementsAre("a\tb"));  // .csv
+}
+
+TEST_F(Csv, LinesOfOtherLengthAreKeptForWhoAsks) {
+    std::ofstream(folder_ / "t.csv") << "a,b\n1\n1,2\n1,2,3\n";
+    const auto table = read_csv(folder_ / "t.csv", LinesOfOtherLength::kept);
+    ASSERT_EQ(table.rows.size(), 3U);
+    EXPECT_THAT(table.rows[0].cells, ElementsAre("1"));
+    EXPECT_THAT(table.rows[2].cells, ElementsAre("1", "2", "3"));
+    EXPECT_EQ(table.rows[2].line, 4U);
+}
+
 TEST_F(Csv, WhatIsWrongIsNamedWithFileAndLine) {
     EXPECT_THAT(refusal(""), HasSubstr("t.csv:1: the file has no header"));
     EXPECT_THAT(refusal("a,b\n1,2\n3\n"), HasSubstr("t.csv:3: 1 cells where the header has 2"));
