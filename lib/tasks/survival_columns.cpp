@@ -143,8 +143,7 @@ std::vector<std::pair<std::string, double>> FeatureScaler::in_units(const std::v
     for (const auto& column : columns_) {
         if (column.categories.empty())
             named.emplace_back(column.name, *value++ * column.standard_deviation + column.mean);
-        for (const auto& category : column.categories)
-            named.emplace_back(concat(column.name, "=", category), *value++);
+        for (const auto& category : column.categories) named.emplace_back(concat(column.name, "=", category), *value++);
     }
     return named;
 }

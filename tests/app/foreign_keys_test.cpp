@@ -44,13 +44,22 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         {"ema", {"true", "true"}},
         {"ema_rate", {"0.75", "0.75"}},
         {"ema_decay", {"0.75", "0.75"}},
+        {"epochs", {"5", "5"}},
+        {"lr", {"0.5", "0.5"}},
+        {"resnet", {"resnet34", "resnet34"}},
+        {"freeze_epochs", {"5", "5"}},
+        {"eval_years", {"[1, 3]", "[1, 3]"}},
+        {"backend", {"gloo", "mpi"}},
     };
     size_t with_a_key = 0;
     for (const auto& foreign : foreign_keys()) {
         if (foreign.key.empty()) continue;
         const auto& [given, expected] = examples.at(foreign.name);
         const std::string& name = foreign.name;
-        const std::string task = foreign.key.starts_with("diffusion.") ? "task: synthesis\n" : "";
+        const bool survival = foreign.key.starts_with("survival.") || foreign.key.starts_with("resnet_3d.");
+        const std::string task = survival                                ? "task: survival\n"
+                                 : foreign.key.starts_with("diffusion.") ? "task: synthesis\n"
+                                                                         : "";
         const std::string length = task + (foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n");
         std::vector<std::string> places{length + "training: {" + name + ": " + given + "}",
                                         length + name + ": " + given};
@@ -95,6 +104,9 @@ TEST(ForeignKeys, WhatCannotBeFollowedIsRefusedByNameWithWhatToDo) {
         {"cache_in_memory", {"true", "data.cache_mb"}}, {"gpus", {"'0,1'", "CUDA_VISIBLE_DEVICES"}},
         {"num_processes", {"4", "mpirun -np N"}},       {"method", {"torchrun", "mpirun or srun"}},
         {"doc", {"first", "--run runs/NAME"}},          {"data_root", {"/data", "convert_dataset"}},
+        {"log_dir", {"logs", "--run runs/NAME"}},       {"csv_path", {"a.csv", "--layout survival"}},
+        {"cache_rate", {"0.5", "data.cache_mb"}},       {"replace_rate", {"0.5", "data.cache_mb"}},
+        {"compile", {"true", "LibTorch's own"}},        {"image_size", {"[256, 256, 64]", "data.resize: [D, H, W]"}},
     };
     size_t with_refusals = 0;
     for (const auto& foreign : foreign_keys()) {
@@ -143,9 +155,10 @@ TEST(ForeignOptions, ResumeFromAndCheckpointDir) {
 }
 
 TEST(ForeignOptions, AreUnderstoodAsTheirKeysAre) {
-    const auto config =
-        configured(kLeast, {"--mixed_precision", "bf16", "--distributed", "--use_ddp", "--gpus", "auto"});
+    const auto config = configured(kLeast, {"--mixed_precision", "bf16", "--distributed", "--use_ddp", "--gpus", "auto",
+                                            "--backend", "gloo", "--use_smart_cache"});
     EXPECT_EQ(config.train.precision, "bf16");
+    EXPECT_EQ(config.comm.backend, "mpi");
     EXPECT_EQ(config.distributed, true);
     EXPECT_THAT(config.resolved_yaml, testing::Not(HasSubstr("gpus")));
     EXPECT_EQ(configured(kLeast).distributed, std::nullopt) << "a switch that nobody gave";
@@ -156,7 +169,8 @@ TEST(ForeignOptions, WhatCannotBeFollowedIsAUsageErrorWithWhatToDo) {
         {{"--gpus", "0,1"}, "CUDA_VISIBLE_DEVICES"}, {{"--multi_gpu"}, "mpirun -np N"},
         {{"--num_processes", "4"}, "mpirun -np N"},  {{"--method", "accelerate"}, "mpirun or srun"},
         {{"--doc", "first"}, "--run runs/NAME"},     {{"--data_root", "/d"}, "convert_dataset"},
-        {{"--mixed_precision", "fp8"}, "bf16"},
+        {{"--mixed_precision", "fp8"}, "bf16"},      {{"--csv_path", "data.csv"}, "--layout survival"},
+        {{"--log_dir", "logs"}, "--run runs/NAME"},  {{"--compile"}, "LibTorch's own"},
     };
     for (const auto& [words, advice] : examples) {
         EXPECT_THROW(configured(kLeast, words), core::UsageError) << words[0];
