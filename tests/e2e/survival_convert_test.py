@@ -83,7 +83,7 @@ class Phantoms(support.Case):
         self.assertIn(f"age\t{lines[2]['age']}\n", shown)
 
     def test_the_table_and_its_truth_are_those_of_the_hazard(self):
-        phantoms(self.folder, 1000)
+        phantoms(self.folder, 1000, seed=6)
         table, truth = lines_of(self.folder / "table.csv"), lines_of(self.folder / "truth.csv")
         time, event = (numpy.array([float(line[name]) for line in table]) for name in ("time", "event"))
         hazard = numpy.array([float(line["log_hazard"]) for line in truth])
@@ -95,7 +95,7 @@ class Phantoms(support.Case):
         fitted, error = cox_fit(time, event, known)
         print(f"Harrell's C of the true hazard {concordance:.4f}; coefficients {fitted.round(3)} +- {error.round(3)}")
         numpy.testing.assert_allclose(fitted, [1.0, 0.7], atol=0.15)
-        self.assertLess((abs(fitted - [1.0, 0.7]) / error).max(), 3)
+        self.assertLess((abs(fitted - [1.0, 0.7]) / error).max(), 1.96)  # their 95 % intervals hold the truth
         # Brighter voxels than the middle of lesion and tissue: the volume that a network sees is the one that was drawn.
         for number in (1, 2, 3):
             image = of_file(self.folder / "images" / f"survival_{number:04d}.nii.gz")
