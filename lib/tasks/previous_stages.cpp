@@ -41,6 +41,37 @@ void check_agrees(const TaskConfig& config, const XrayToCtFacts& facts, const Tr
             "diffusion.prediction or schedule");
 }
 
+/// Throws ConfigError for what is said of noise where no stage has any: known only when those before this one are read.
+void check_noise_is_used(const TaskConfig& config, const std::vector<std::string>& objectives_before) {
+    const auto& cascade = config.xray_to_ct;
+    if (cascade.objective != "direct" || std::ranges::count(objectives_before, "diffusion") > 0) return;
+    const auto usual = usual_xray_diffusion();
+    const auto& ours = config.diffusion;
+    const auto require_usual = [](bool is_usual, const std::string& key, const std::string& advice) {
+        if (is_usual) return;
+        throw core::ConfigError(concat("diffusion.", key,
+                                       " has no effect: this stage and those before it are of xray_to_ct.objective: "
+                                       "direct, which makes volumes in one evaluation",
+                                       advice));
+    };
+    const std::string leave_out = "; leave it out";
+    require_usual(ours.prediction == usual.prediction, "prediction", leave_out);
+    require_usual(ours.list == usual.list, "list", leave_out);
+    require_usual(ours.steps == usual.steps, "steps", leave_out);
+    require_usual(ours.sampler == usual.sampler, "sampler", leave_out);
+    require_usual(ours.eta == usual.eta, "eta", leave_out);
+    require_usual(ours.clip_x0 == usual.clip_x0, "clip_x0", leave_out);
+    if (cascade.previous_noise_most > 0) return;  // the schedule's
+    const auto &schedule = ours.schedule, &usual_schedule = usual.schedule;
+    const std::string or_noise = ", and previous_noise_most is 0; leave it out, or give the volume before some noise";
+    require_usual(schedule.betas == usual_schedule.betas, "schedule", or_noise);
+    require_usual(schedule.timesteps == usual_schedule.timesteps, "timesteps", or_noise);
+    require_usual(schedule.beta_start == usual_schedule.beta_start, "beta_start", or_noise);
+    require_usual(schedule.beta_end == usual_schedule.beta_end, "beta_end", or_noise);
+    require_usual(schedule.beta_low == usual_schedule.beta_low, "beta_low", or_noise);
+    require_usual(schedule.beta_high == usual_schedule.beta_high, "beta_high", or_noise);
+}
+
 }  // namespace
 
 std::vector<std::string> take_previous_stages(nn::XrayCascade& cascade, const TaskConfig& config,
@@ -58,6 +89,7 @@ std::vector<std::string> take_previous_stages(nn::XrayCascade& cascade, const Ta
     const auto before = load_trained(options.previous_run, /*best=*/true);
     check_task(before, "xray_to_ct");
     const auto their_facts = XrayToCtFacts::from_texts(before.state.manifest.facts);
+    check_noise_is_used(config, their_facts.objectives);
     check_agrees(config, facts, before, their_facts);
     auto targets = checkpoint::module_state(cascade);
     const std::string own = nn::stage_name(options.index()) + ".";

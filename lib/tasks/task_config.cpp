@@ -51,11 +51,16 @@ void set_defaults(TaskConfig& config) {
     }
     config.model = nn::ModelOptions::of("xray_to_ct");
     config.data.flip_axes = {2};  // left and right: other bodies do not exist
-    config.diffusion.schedule.betas = "cosine";
-    config.diffusion.prediction = "v";
-    config.diffusion.train_all_timesteps = true;
-    config.diffusion.list = "spaced";
-    config.diffusion.steps = 50;
+    config.diffusion = usual_xray_diffusion();
+}
+
+/// Why a key of a task that has it changes nothing all the same; an empty text where it does.
+std::string why_without_effect(const CascadeOptions& cascade, const std::string& key) {
+    if (cascade.objective != "direct" || !key.starts_with("diffusion.")) return "";
+    if (cascade.stage == 1) return "stage 1 makes its volumes in one evaluation, without noise";
+    // Of the others stage 2 and 3 make noise of the volume before, or sample it: see tasks/previous_stages.cpp.
+    const bool trains_only = key == "diffusion.train_all_timesteps" || key == "diffusion.antithetic";
+    return trains_only ? "training draws no timesteps of its volumes" : "";
 }
 
 const std::vector<std::string>& networks_of(const std::string& task) {
@@ -88,6 +93,16 @@ void check_together(const config::Section& root, const TaskConfig& config) {
 }
 
 }  // namespace
+
+infer::DiffusionOptions usual_xray_diffusion() {
+    infer::DiffusionOptions usual;
+    usual.schedule.betas = "cosine";
+    usual.prediction = "v";
+    usual.train_all_timesteps = true;
+    usual.list = "spaced";
+    usual.steps = 50;
+    return usual;
+}
 
 void TaskConfig::read(config::Section& root) {
     root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct", "survival"}, "what is trained");
@@ -131,7 +146,12 @@ void TaskConfig::check_effect(const std::vector<config::KeyRecord>& keys) const 
         const auto owner =
             std::ranges::find_if(owners(), [&](const Owner& one) { return key.path.starts_with(one.prefix); });
         if (owner == owners().end() || key.value == key.default_value) continue;
-        if (std::ranges::find(owner->tasks, task) != owner->tasks.end()) continue;
+        if (std::ranges::find(owner->tasks, task) != owner->tasks.end()) {
+            const auto why = task == "xray_to_ct" ? why_without_effect(xray_to_ct, key.path) : "";
+            if (why.empty()) continue;
+            throw core::ConfigError(core::concat(key.path, " has no effect with xray_to_ct.objective: direct: ", why,
+                                                 "; leave it out, or say objective: diffusion"));
+        }
         throw core::ConfigError(core::concat(key.path, " has no effect with task '", task, "': it is of ",
                                              core::join(owner->tasks), "; leave it out"));
     }

@@ -37,9 +37,13 @@ struct TaskConfig {
 
     /// Throws ConfigError.
     void read(config::Section& root);
-    /// `keys`: all that were read.  Throws ConfigError naming a key of another task that was given another value than its default.
+    /// `keys`: all that were read.  Throws ConfigError naming a key that was given another value than its default and changes
+    /// nothing: one of another task, or of noise where there is none.
     void check_effect(const std::vector<config::KeyRecord>& keys) const;
 };
+
+/// The section `diffusion` of task xray_to_ct where nothing is said.
+infer::DiffusionOptions usual_xray_diffusion();
 
 /// What a task gets from the job, not from the configuration.
 struct TaskContext {

@@ -128,6 +128,17 @@ class Training(support.Case):
                 ({"xray_to_ct.stage": 2, "xray_to_ct.previous_run": first_stage(), "xray_to_ct.stage1.vit_depth": 2}, 65, "another xray_to_ct.stage1"),
                 ({"data.crop_size": "[16,16,16]"}, 78, "crop_size")):
             self.assertIn(words, train(self.folder / "run", expect=expect, **values))
+        direct = {"xray_to_ct.objective": "direct", "train.steps": 1, "train.validate_every_steps": 0}
+        self.assertIn("diffusion.steps has no effect with xray_to_ct.objective: direct", train(self.folder / "run", expect=78, **direct))
+        # Of stage 2 only the run before it tells whether any volume is made of noise.
+        train(self.folder / "direct", **direct, **{"diffusion.steps": 50})
+        after = {**direct, "xray_to_ct.previous_run": self.folder / "direct"}
+        self.assertIn("diffusion.steps has no effect: this stage and those before it", second(self.folder / "run", expect=78, **after))
+        unknown = {**after, "diffusion.steps": 50, "diffusion.timesteps": 500}
+        self.assertIn("diffusion.timesteps has no effect", second(self.folder / "run", expect=78, **unknown, **{
+            "xray_to_ct.previous_noise": 0, "xray_to_ct.previous_noise_most": 0}))
+        second(self.folder / "noise_of_500_timesteps", **unknown)
+        second(self.folder / "after_a_diffusion", **direct)
         self.assertIn("X-rays become one volume, the CT", train(self.folder / "run", expect=65, data=support.phantom_shards(2, 32)))
 
 

@@ -13,6 +13,7 @@
 #include "comm/local_communicator.hpp"
 #include "comm/world.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "loss/diffusion.hpp"
 #include "ops/random_scope.hpp"
 #include "support/golden.hpp"
@@ -246,6 +247,32 @@ TEST(XrayToCt, WhatCannotBeTrainedIsRefusedByName) {
                 HasSubstr("has no effect with task 'xray_to_ct'"));
     EXPECT_THAT(read("xray_to_ct: {samples: 4}"), HasSubstr("xray_to_ct.samples has no effect"));
     EXPECT_THAT(read("model: {name: xray_to_ct}"), HasSubstr("task: xray_to_ct"));
+}
+
+TEST(XrayToCt, WordsOnNoiseAreRefusedWhereThereIsNone) {
+    const auto read = [](const std::string& cascade, const std::string& diffusion) {
+        return test::refusal_of_configuration(
+            core::concat("{task: xray_to_ct, xray_to_ct: {", cascade, "}, diffusion: {", diffusion, "}}"));
+    };
+    const std::vector<std::string> all{
+        "schedule: linear",  "timesteps: 500",      "beta_start: 0.001", "beta_end: 0.03", "beta_low: 0.0001",
+        "beta_high: 0.9",    "prediction: epsilon", "list: uniform",     "steps: 20",      "train_all_timesteps: false",
+        "antithetic: false", "sampler: ddpm",       "eta: 0.5",          "clip_x0: false"};
+    for (const auto& one : all) {
+        const std::string key = core::concat("diffusion.", one.substr(0, one.find(':')));
+        EXPECT_EQ(read("objective: diffusion", one), "") << one;
+        EXPECT_THAT(read("objective: direct", one),
+                    HasSubstr(key + " has no effect with xray_to_ct.objective: direct: stage 1 makes"));
+        const bool trains_only = key == "diffusion.train_all_timesteps" || key == "diffusion.antithetic";
+        // The others may be the noise of the stage before, or of how that one is sampled.
+        const auto second = read("stage: 2, objective: direct", one);
+        if (trains_only)
+            EXPECT_THAT(second, HasSubstr(key + " has no effect"));
+        else
+            EXPECT_EQ(second, "") << one;
+    }
+    EXPECT_THAT(read("objective: direct", "steps: 20"), HasSubstr("leave it out, or say objective: diffusion"));
+    EXPECT_EQ(read("objective: direct", "steps: 50, schedule: cosine"), "");  // what they are anyway
 }
 
 TEST(XrayViews, AreChosenByKindAndBroughtToTheNetworksSizeAndRange) {
