@@ -88,6 +88,8 @@ options::options_description training_options() {
     add("resume", options::value<std::string>(), "auto | none | a checkpoint: overrides checkpoint.resume");
     add("resume_from", options::value<std::string>(),
         "another name of --resume, or of xray_to_ct.previous_run where stage 2 or 3 trains and that is not given");
+    add("init-from", options::value<std::string>(),
+        "a .safetensors file, a checkpoint or a run whose weights a new run starts from: overrides train.init_from");
     add("checkpoint_dir", options::value<std::string>(), "another name of --run: checkpoints lie in its checkpoints/");
     add("dry-run", options::bool_switch(), "check configuration, data and model, print the arithmetic, and end");
     add("debug", options::bool_switch(),
@@ -112,6 +114,7 @@ RunConfig read_run_config(const Arguments& arguments, const std::string& default
     check_only_one(arguments, "resume", "resume_from");
     check_only_one(arguments, "run", "checkpoint_dir");
     if (const auto resume = option(arguments, "resume")) document.set("checkpoint.resume=" + *resume);
+    if (const auto weights = option(arguments, "init-from")) document.set("train.init_from=" + *weights);
     if (arguments.count("set"))
         for (const auto& assignment : arguments["set"].as<std::vector<std::string>>()) document.set(assignment);
     set_foreign_options(arguments, document);

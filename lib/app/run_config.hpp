@@ -40,7 +40,7 @@ boost::program_options::options_description configuration_options();
 /// The command line of the training programs: those, and what a run needs.
 boost::program_options::options_description training_options();
 
-/// Defaults < --config (or `default_yaml`) < environment VOX_* < --set, --resume, --debug.  `arguments` are those of
+/// Defaults < --config (or `default_yaml`) < environment VOX_* < --set, --resume, --init-from, --debug.  `arguments` are those of
 /// `configuration_options`, with or without the others of `training_options`.  Throws ConfigError, DataError.
 RunConfig read_run_config(const Arguments& arguments, const std::string& default_yaml, const std::string& default_name);
 

@@ -32,4 +32,23 @@ NamedTensors module_buffers(const torch::nn::Module& module);
 void copy_into(const NamedTensors& targets, const NamedTensors& source, const std::string& what,
                bool any_dtype = false);
 
+/// What `copy_matching` did with tensors, those of `targets` and those of `source`.
+struct PartialCopy {
+    size_t copied = 0, targets = 0;  // tensors
+    int64_t copied_values = 0, target_values = 0;
+    std::vector<std::string> missing;  // names of targets that `source` does not have
+    std::vector<std::string> different;  // "conv_final.weight [3, 8, 1, 1, 1] where [4, 8, 1, 1, 1] is needed"
+    std::vector<std::string> unknown;  // names of `source` that are no target's
+
+    bool is_complete() const { return copied == targets && unknown.empty(); }
+    /// "38 of 40 tensors (123 of 456 values) are loaded; 2 of the model keep their initial values: ...", with the first few names
+    /// of each kind and how many there are.
+    std::string report() const;
+};
+
+/// Copies those of `source` whose name and shape a target has, in place, whatever the devices and memory formats; numbers with a
+/// point go from any width to any other.  Throws ConfigError, with the first names of both sides, where there is none; `what`
+/// stands in front of the message.
+PartialCopy copy_matching(const NamedTensors& targets, const NamedTensors& source, const std::string& what);
+
 }  // namespace vox::checkpoint

@@ -31,7 +31,9 @@ void Options::read(config::Section section) {
         "not look at the limit");
     section.value("threads_per_rank", threads_per_rank, "compute threads of a rank; 0: cores of the node / its ranks");
     section.value("init_from", init_from,
-                  "start from the weights of this checkpoint, run or .safetensors file; empty: from scratch");
+                  "start from the weights of this checkpoint, run or .safetensors file, as far as names and shapes "
+                  "agree; the log "
+                  "says what was not loaded; empty: from scratch");
     config::Section optimizer_section = section.section("optimizer", "how the weights move");
     optimizer.read(optimizer_section);
     config::Section schedule_section = section.section("schedule", "the learning rate over the run");

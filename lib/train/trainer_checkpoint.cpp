@@ -33,6 +33,7 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
     check_early_stopping(options_.early_stopping, task_);
     const std::string from = choice ? choice->folder.string() : options_.init_from;
     checkpoint::State state;
+    checkpoint::PartialCopy loaded;
     world_.together(from.empty() ? "starting" : core::concat("loading ", from), [&] {
         const auto model = checkpoint::module_state(task_.model());
         if (choice) {
@@ -45,7 +46,8 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
                 model, state.model,
                 core::concat("the model in ", from, " (was it trained with another section 'model'?)"));
         } else if (!from.empty()) {
-            checkpoint::copy_into(model, checkpoint::load_weights(from), from, /*any_dtype=*/true);
+            loaded = checkpoint::copy_matching(model, checkpoint::load_weights(from),
+                                               core::concat("train.init_from: ", from));
         }
     });
     // After the weights, so that averages start from them.  A finished run is still in its last phase.
@@ -72,7 +74,10 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
     check_replicas(task_.model(), world_, steps_done_);
     resumed_step_ = steps_done_;
     if (choice) core::log::info("going on from ", from, " at step ", steps_done_, " of ", total_steps_);
-    if (!choice && !from.empty()) core::log::info("starting from the weights of ", from);
+    if (!choice && !from.empty() && world_.is_root()) {
+        const auto level = loaded.is_complete() ? core::log::Level::info : core::log::Level::warning;
+        core::log::write(level, core::concat("starting from the weights of ", from, ": ", loaded.report()));
+    }
     world_.on_root("opening the run's files", [&] {
         store_ = std::make_unique<checkpoint::Store>(run_.paths.checkpoints(), run_.checkpoint);
         store_->set_aside_after(steps_done_);

@@ -229,11 +229,13 @@ TEST(RunConfigSources, JsonWithCommentsIsAFileToo) {
 }
 
 TEST(RunConfigOptions, TheCommandLineReachesTheRun) {
-    const auto config = configured(kLeast, {"--data", "/shards", "--run", "/runs/a", "--resume", "none", "--dry-run"});
+    const auto config = configured(kLeast, {"--data", "/shards", "--run", "/runs/a", "--resume", "none", "--dry-run",
+                                            "--init-from", "/weights of others.safetensors"});
     EXPECT_EQ(config.shards, "/shards");
     EXPECT_EQ(config.run, "/runs/a");
     EXPECT_EQ(config.checkpoint.resume, "none");
     EXPECT_TRUE(config.dry_run);
+    EXPECT_EQ(config.train.init_from, "/weights of others.safetensors");
 }
 
 TEST(RunConfigOptions, DebugIsTenStepsOfTwoCasesWithEveryCheck) {

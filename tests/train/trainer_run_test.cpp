@@ -1,6 +1,8 @@
 // Whole runs of the trainer: validation, averages, schedules, phases, stop, checkpoints and what goes on from them.
 
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +11,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/safetensors.hpp"
 #include "train/trainer_rig.hpp"
 
 namespace vox::train {
@@ -401,6 +404,50 @@ TEST(TrainerSaves, AFigureBelongsToTheStepThatWasValidated) {
     EXPECT_FALSE(manifest_of(run.path, 1).metric);
     EXPECT_EQ(manifest_of(run.path, 4).metric->value, -4);
     EXPECT_FALSE(manifest_of(run.path, 3).metric) << "step 3 was not validated";
+}
+
+/// A start from `weights`, and what rank 0 says of it; on other ranks an empty text.
+std::string start_from(Rig& rig) {
+    testing::internal::CaptureStderr();
+    try {
+        rig.start();
+    } catch (...) {
+        testing::internal::GetCapturedStderr();
+        throw;
+    }
+    const auto said = testing::internal::GetCapturedStderr();
+    return world().is_root() ? said : "";
+}
+
+TEST(TrainerStart, InitFromTakesWhatFitsOnAllRanksAndSaysWhatDoesNot) {
+    const SharedFolder run;
+    auto options = plain_options(2);
+    options.init_from = run.path / "half.safetensors";
+    const at::Tensor given = at::tensor({1.5, -2.0, 0.25, 8.0}, at::kHalf);
+    world().on_root("writing weights", [&] {
+        checkpoint::write_safetensors(options.init_from, {{"encoder.weight", given},
+                                                          {"head.weight", at::tensor({1.0, 2.0, 3.0}, at::kFloat)},
+                                                          {"encoder.wieght", given}});
+    });
+    Rig rig(options, run.path / "run", 4, Rig::never_saves(), /*start=*/9.0);
+    const auto said = start_from(rig);
+    EXPECT_TRUE(at::equal(rig.encoder(), given.to(at::kDouble)));
+    EXPECT_TRUE(at::equal(rig.head(), at::full({4}, -9.0, at::kDouble)));
+    if (world().is_root()) {
+        EXPECT_THAT(said, HasSubstr("warning: starting from the weights of " + options.init_from +
+                                    ": 1 of 3 tensors (4 of 9 values) are loaded; 2 of the model keep their initial"));
+        EXPECT_THAT(said, HasSubstr("1 that are not in the file: forwards"));
+        EXPECT_THAT(said, HasSubstr("head.weight Float[3] where Double[4] is needed"));
+        EXPECT_THAT(said, HasSubstr("1 of the file that nothing here takes: encoder.wieght"));
+    }
+    rig.trainer->run();  // compares replicas
+    EXPECT_EQ(rig.trainer->steps_done(), 2);
+
+    options.init_from = run.path / "stranger.safetensors";
+    world().on_root("writing weights",
+                    [&] { checkpoint::write_safetensors(options.init_from, {{"encoder.wieght", given}}); });
+    Rig stranger(options, run.path / "stranger", 4, Rig::never_saves(), /*start=*/9.0);
+    EXPECT_THROW(start_from(stranger), core::ConfigError);
 }
 
 TEST(TrainerStart, InitFromTakesWeightsOnlyAndAveragesStartFromThem) {
