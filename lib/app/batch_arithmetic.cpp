@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "nn/activation_bytes.hpp"
+#include "nn/xray_to_ct_bytes.hpp"
 #include "train/precision.hpp"
 
 namespace vox::app {
@@ -10,23 +11,31 @@ using core::concat;
 
 namespace {
 
+std::string bytes(int64_t count) { return core::human_bytes(static_cast<double>(count)); }
+
 /// What a rank's micro-batch takes between forward and backward, where it can be told before; else an empty text.
 std::string activation_memory(const RunConfig& config, const comm::Communicator& comm, train::Task& task,
                               int64_t items) {
     const auto& model = config.task.model;
-    if (model.name != "fast_ddpm_3d") return "";
+    if (model.name != "fast_ddpm_3d" && model.name != "xray_to_ct") return "";
     const auto precision = train::resolve_precision(config.train.precision, comm.device());
     const auto widths =
         nn::ActivationWidths::of(train::weight_dtype(precision), train::uses_autocast(precision), comm.device().type());
+    const auto text = [&](const nn::ActivationEstimate& estimate) {
+        return concat("activations of ", items, items == 1 ? " item" : " items", " a rank: about ",
+                      bytes(estimate.peak), " at the peak, ", bytes(estimate.kept), " from forward to backward");
+    };
+    if (model.name == "xray_to_ct") {
+        const auto& cascade = config.task.xray_to_ct;
+        return text(nn::estimate_xray_to_ct(cascade.network, cascade.index(), items, widths));
+    }
     const auto& crop = config.task.data.crop_size;
     const int64_t channels = task.model().named_parameters()["conv_in.weight"].size(1);
     const auto estimate =
         nn::estimate_activations(model, {.in_channels = channels, .out_channels = 1}, crop, items, widths);
     const auto largest = nn::largest_tensor(model, crop, items);
-    const auto bytes = [](int64_t count) { return core::human_bytes(static_cast<double>(count)); };
-    return concat("activations of ", items, items == 1 ? " item" : " items", " a rank: about ", bytes(estimate.peak),
-                  " at the peak, ", bytes(estimate.kept), " from forward to backward; largest tensor: ", largest.name,
-                  ", ", largest.elements, " values of the 2147483647 that kernels can address");
+    return concat(text(estimate), "; largest tensor: ", largest.name, ", ", largest.elements,
+                  " values of the 2147483647 that kernels can address");
 }
 
 }  // namespace

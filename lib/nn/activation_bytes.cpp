@@ -5,32 +5,11 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "nn/byte_ledger.hpp"
 #include "nn/fast_ddpm_3d_plan.hpp"
 
 namespace vox::nn {
 namespace {
-
-/// What lives now, and the most that ever did.
-class Ledger {
-public:
-    void add(int64_t bytes) { peak_ = std::max(peak_, live_ += bytes); }
-    void drop(int64_t bytes) { live_ -= bytes; }
-    /// Both live for a moment.
-    void replace(int64_t freed, int64_t made) {
-        add(made);
-        drop(freed);
-    }
-    /// A convolution's backward computes the gradient of its input in a layout of its own first.
-    void replace_by_convolution(int64_t freed, int64_t made) {
-        add(2 * made);
-        drop(freed + made);
-    }
-    int64_t live() const { return live_; }
-    int64_t peak() const { return peak_; }
-
-private:
-    int64_t live_ = 0, peak_ = 0;
-};
 
 /// One forward and backward, in the order of autograd's engine: the operation that ran last comes first, and what it kept goes
 /// after it.

@@ -2,8 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/engine.h>
 
 #include <array>
 #include <utility>
@@ -99,7 +99,7 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
         for (size_t i = 0; i < recipe->inputs; ++i) {  // cut off from the outer graph; parameters are leaves already
             tensors[i] = tensors[i].detach().requires_grad_(tensors[i].requires_grad());
         }
-        const at::Tensor output = run_again(*recipe, tensors);
+        at::Tensor output = run_again(*recipe, tensors);
 
         variable_list wanted;
         std::vector<size_t> places;
@@ -110,9 +110,20 @@ struct Checkpointed : torch::autograd::Function<Checkpointed> {
         }
         variable_list result(tensors.size() + 1);  // the recipe comes first and has no gradient
         if (!output.requires_grad() || wanted.empty()) return result;
-        const auto found = torch::autograd::grad({output}, wanted, {gradients[0]}, false, false, /*allow_unused=*/true);
+        const auto found = gradients_of(std::move(output), gradients[0], wanted);
         for (size_t i = 0; i < places.size(); ++i) result[places[i] + 1] = found[i];
         return result;
+    }
+
+    /// As torch::autograd::grad, but the values of `output`, which nobody needs, go before.
+    static variable_list gradients_of(at::Tensor output, const at::Tensor& gradient, const variable_list& wanted) {
+        const torch::autograd::edge_list roots{torch::autograd::impl::gradient_edge(output)};
+        output.reset();
+        torch::autograd::edge_list places;
+        for (const at::Tensor& tensor : wanted) places.push_back(torch::autograd::impl::gradient_edge(tensor));
+        return torch::autograd::Engine::get_default_engine().execute(roots, {gradient}, /*keep_graph=*/false,
+                                                                     /*create_graph=*/false,
+                                                                     /*accumulate_grad=*/false, places);
     }
 
     static at::Tensor run_again(const Recipe& recipe, const variable_list& tensors) {

@@ -26,11 +26,13 @@ FusionBlock::FusionBlock(const Shape& shape, WeightSource& weights) {
 }
 
 at::Tensor FusionBlock::forward(const at::Tensor& x, const at::Tensor& skip, const at::Tensor& condition) const {
-    const auto up = at::upsample_trilinear3d(reduce_->forward(x), skip.sizes().slice(2), /*align_corners=*/false);
-    const auto y = at::cat({up, skip}, 1);
+    const auto y = at::cat(
+        {at::upsample_trilinear3d(reduce_->forward(x), skip.sizes().slice(2), /*align_corners=*/false), skip}, 1);
+    // First, so that backward comes to it last, when nothing but the joined values is left: its gradient is as large as these.
+    const auto past = shortcut_->forward(y);
     const auto two = modulation_->forward(at::silu(condition)).view({x.size(0), 2 * skip.size(1), 1, 1, 1}).chunk(2, 1);
     const auto z = at::silu(at::addcmul(two[1], norm_->forward(conv1_->forward(y)), 1 + two[0]));
-    return conv2_->forward(z).add_(shortcut_->forward(y));
+    return conv2_->forward(z).add_(past);
 }
 
 }  // namespace vox::nn

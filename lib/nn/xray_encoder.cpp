@@ -4,6 +4,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include <vector>
+
+#include "nn/activation_checkpoint.hpp"
+
 namespace vox::nn {
 namespace {
 
@@ -39,9 +43,11 @@ at::Tensor XrayEncoder::convolve(const at::Tensor& views) const {
     return norm3_->forward(conv3_->forward(x)).relu_();
 }
 
-XrayFeatures XrayEncoder::forward(const at::Tensor& xrays) const {
+XrayFeatures XrayEncoder::forward(const at::Tensor& xrays, bool checkpointing) const {
     const int64_t items = xrays.size(0), views = xrays.size(1);
-    const auto seen = convolve(xrays.reshape({items * views, 1, xrays.size(2), xrays.size(3)}));
+    const auto each = xrays.reshape({items * views, 1, xrays.size(2), xrays.size(3)});
+    const auto run = [this](const std::vector<at::Tensor>& in) { return convolve(in[0]); };
+    const auto seen = checkpointing ? activation_checkpoint(run, {each}, parameters()) : convolve(each);
     const auto apart = seen.view({items, views, kChannels, seen.size(2), seen.size(3)});
     const auto maps = apart + view_embedding_.view({1, views, kChannels, 1, 1});
     // Attention over every place of the maps would cost sixteen times as much; their detail reaches the volume by the lifting.

@@ -30,8 +30,9 @@ public:
 
     /// `communicator` is for options.norm sync_batch, as in make_norm.
     XrayEncoder(const XrayOptions& options, comm::Communicator* communicator, WeightSource& weights);
-    /// xrays [B,V,h,w] with V = num_views and h = w = img_size, floating.  B may be 0.
-    XrayFeatures forward(const at::Tensor& xrays) const;
+    /// xrays [B,V,h,w] with V = num_views and h = w = img_size, floating.  B may be 0.  `checkpointing`: the convolutions run by
+    /// activation_checkpoint.
+    XrayFeatures forward(const at::Tensor& xrays, bool checkpointing = false) const;
 
 private:
     /// [N,1,h,w] -> [N,512,h/8,w/8].

@@ -14,6 +14,11 @@
 
 namespace vox::nn {
 
+int64_t XrayToCt::items_at_once(int64_t items) {
+    constexpr int64_t kParts = 4;
+    return items <= 1 ? items : (items + kParts - 1) / kParts;
+}
+
 XrayToCt::XrayToCt(const XrayToCtOptions& options, size_t stage, uint64_t seed, comm::Communicator* communicator)
     : xray_(options.xray), follows_(stage > 0), checkpointing_(options.activation_checkpointing) {
     if (const auto problem = options.problem(); !problem.empty()) {
@@ -111,10 +116,11 @@ void XrayToCt::check_inputs(const at::Tensor& noisy, const at::Tensor& t, const 
 }
 
 at::Tensor XrayToCt::entry(const at::Tensor& noisy, const at::Tensor& previous, const at::Tensor& maps) const {
-    if (!follows_) return entry_->forward(noisy).add_(lifting_->forward(maps));
+    const auto lifted = checkpointing_ ? activation_checkpoint(*lifting_, maps) : lifting_->forward(maps);
+    if (!follows_) return entry_->forward(noisy).add_(lifted);
     const auto coarse = previous.to(noisy.scalar_type());
     const auto upsampled = at::upsample_trilinear3d(coarse, noisy.sizes().slice(2), /*align_corners=*/false);
-    return entry_->forward(at::cat({noisy, upsampled}, 1)).add_(lifting_->forward(maps));
+    return entry_->forward(at::cat({noisy, upsampled}, 1)).add_(lifted);
 }
 
 at::Tensor XrayToCt::transform(const at::Tensor& tokens, const XrayFeatures& seen, const at::Tensor& condition) const {
@@ -129,17 +135,36 @@ at::Tensor XrayToCt::transform(const at::Tensor& tokens, const XrayFeatures& see
     return token_norm_->forward(x);
 }
 
+/// Backward of the largest block takes as much again as all others keep: with checkpointing it goes through a few items at a time,
+/// of which no value depends on another's.
 at::Tensor XrayToCt::fuse(FusionBlock& block, const at::Tensor& x, const at::Tensor& skip,
                           const at::Tensor& condition) const {
     const auto run = [&block](const std::vector<at::Tensor>& in) { return block.forward(in[0], in[1], in[2]); };
-    const std::vector<at::Tensor> inputs{x, skip, condition};
-    return checkpointing_ ? activation_checkpoint(run, inputs, block.parameters()) : run(inputs);
+    if (!checkpointing_) return run({x, skip, condition});
+    const auto parameters = block.parameters();
+    const int64_t most = items_at_once(x.size(0));
+    if (most == x.size(0)) return activation_checkpoint(run, {x, skip, condition}, parameters);
+    const auto xs = x.split(most), skips = skip.split(most), conditions = condition.split(most);
+    std::vector<at::Tensor> parts;
+    for (size_t i = 0; i < xs.size(); ++i)
+        parts.push_back(activation_checkpoint(run, {xs[i], skips[i], conditions[i]}, parameters));
+    return at::cat(parts);
+}
+
+at::Tensor XrayToCt::halve(const Level& level, const at::Tensor& x) const {
+    const auto run = [&level](const std::vector<at::Tensor>& in) {
+        return at::silu(level.norm->forward(level.conv->forward(in[0])));
+    };
+    if (!checkpointing_) return run({x});
+    auto parameters = level.conv->parameters();
+    for (const auto& parameter : level.norm->parameters()) parameters.push_back(parameter);
+    return activation_checkpoint(run, {x}, parameters);
 }
 
 at::Tensor XrayToCt::forward(const at::Tensor& noisy, const at::Tensor& t, const at::Tensor& xrays,
                              const at::Tensor& previous, const at::Tensor& previous_noise) {
     check_inputs(noisy, t, xrays, previous, previous_noise);
-    const auto seen = encoder_->forward(xrays);
+    const auto seen = encoder_->forward(xrays, checkpointing_);
     auto condition = seen.condition + time_->forward(t, noisy);
     if (follows_) {
         const auto level = previous_noise.defined() ? previous_noise : at::zeros_like(t);
@@ -149,12 +174,16 @@ at::Tensor XrayToCt::forward(const at::Tensor& noisy, const at::Tensor& t, const
     std::vector<at::Tensor> skips;
     for (const auto& level : down_) {
         skips.push_back(x);
-        x = at::silu(level.norm->forward(level.conv->forward(x)));
+        x = halve(level, x);
     }
     const auto grid = x.sizes().vec();  // [B,voxel_dim,d,h,w]
     const auto tokens = transform(x.flatten(2).transpose(1, 2) + place_embedding_, seen, condition);
     x = tokens.transpose(1, 2).reshape(grid);
-    for (size_t i = 0; i < up_.size(); ++i) x = fuse(*up_[i], x, skips[skips.size() - 1 - i], condition);
+    for (const auto& block : up_) {
+        const auto skip = skips.back();
+        x = fuse(*block, x, skip, condition);
+        skips.pop_back();
+    }
     return last_->forward(x);
 }
 

@@ -43,6 +43,9 @@ public:
     at::Tensor forward(const at::Tensor& noisy, const at::Tensor& t, const at::Tensor& xrays,
                        const at::Tensor& previous = {}, const at::Tensor& previous_noise = {});
 
+    /// How many of a micro-batch's items a block of the decoder takes at once with activation checkpointing: a quarter.
+    static int64_t items_at_once(int64_t items);
+
     /// The number of trained values.
     int64_t parameter_count() const;
 
@@ -58,6 +61,7 @@ private:
     at::Tensor entry(const at::Tensor& noisy, const at::Tensor& previous, const at::Tensor& maps) const;
     at::Tensor transform(const at::Tensor& tokens, const XrayFeatures& seen, const at::Tensor& condition) const;
     at::Tensor fuse(FusionBlock& block, const at::Tensor& x, const at::Tensor& skip, const at::Tensor& condition) const;
+    at::Tensor halve(const Level& level, const at::Tensor& x) const;
 
     XrayToCtStage stage_;
     XrayOptions xray_;

@@ -64,8 +64,7 @@ TEST(XrayToCtCheckpointing, KeepsLessThanHalfBetweenForwardAndBackward) {
                 mb(saving.kept), mb(plain.peak), mb(saving.peak));
     EXPECT_GT(saving.kept, 0);
     EXPECT_LT(mb(saving.kept), 0.5 * mb(plain.kept));
-    // Backward of the full-sized decoder block takes as much as before, and with that the peak of few and narrow blocks.
-    EXPECT_LT(mb(saving.peak), 0.85 * mb(plain.peak));
+    EXPECT_LE(mb(saving.peak), 0.55 * mb(plain.peak));
     for (size_t i = 0; i < plain.gradients.size(); ++i) {
         EXPECT_TRUE(saving.gradients[i].allclose(plain.gradients[i], 1e-4, 1e-7)) << i;
     }
