@@ -82,7 +82,7 @@ TEST_P(XrayToCtBytes, AreWhatTheAllocatorReportsAndCheckpointingHalvesThePeak) {
     const double share = static_cast<double>(saving.peak) / static_cast<double>(plain.peak);
     std::printf("%-14s peak with checkpointing: %.3f\n", setting.name.c_str(), share);
     // A single item's largest block cannot be parted.
-    EXPECT_LE(share, setting.items > 1 ? 0.55 : 0.8);
+    EXPECT_LE(share, setting.items > 1 ? 0.55 : 0.85);
     for (size_t i = 0; i < plain.gradients.size(); ++i)
         EXPECT_TRUE(saving.gradients[i].allclose(plain.gradients[i], 1e-4, 1e-6)) << i;
 }

@@ -423,7 +423,7 @@ TEST(TrainerStart, InitFromTakesWhatFitsOnAllRanksAndSaysWhatDoesNot) {
     const SharedFolder run;
     auto options = plain_options(2);
     options.init_from = run.path / "half.safetensors";
-    const at::Tensor given = at::tensor({1.5, -2.0, 0.25, 8.0}, at::kHalf);
+    const at::Tensor given = at::tensor({1.5, -2.0, 0.25, 8.0}, at::kDouble).to(at::kHalf);
     world().on_root("writing weights", [&] {
         checkpoint::write_safetensors(options.init_from, {{"encoder.weight", given},
                                                           {"head.weight", at::tensor({1.0, 2.0, 3.0}, at::kFloat)},
