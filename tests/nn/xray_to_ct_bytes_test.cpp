@@ -90,7 +90,7 @@ TEST_P(XrayToCtBytes, AreWhatTheAllocatorReportsAndCheckpointingHalvesThePeak) {
 INSTANTIATE_TEST_SUITE_P(Settings, XrayToCtBytes,
                          testing::Values(Setting{"stage1", 0, {{32, 32, 32}, 4, 64, 3, 4}, 2},
                                          Setting{"stage2", 1, {{64, 64, 64}, 8, 96, 3, 4}, 2},
-                                         Setting{"stage3", 2, {{96, 96, 96}, 16, 64, 2, 4}, 2},
+                                         Setting{"stage3", 2, {{64, 64, 64}, 16, 64, 2, 4}, 4},
                                          Setting{"four_items", 1, {{32, 64, 48}, 8, 48, 2, 4}, 4, 32, 1, 0.0},
                                          Setting{"one_item", 2, {{128, 96, 96}, 16, 64, 2, 4}, 1},
                                          Setting{"real_stage1", 0, XrayToCtOptions::default_stages()[0], 2, 128}),
