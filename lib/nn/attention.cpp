@@ -7,6 +7,8 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/zeros.h>
 
+#include <optional>
+
 namespace vox::nn {
 
 MultiHeadAttention::MultiHeadAttention(const Shape& shape, WeightSource& weights) : heads_(shape.heads) {
@@ -18,15 +20,16 @@ MultiHeadAttention::MultiHeadAttention(const Shape& shape, WeightSource& weights
     dropout_ = register_module("dropout", std::make_shared<Dropout>(shape.dropout_prob, DropoutKind::element));
 }
 
-at::Tensor MultiHeadAttention::forward(const at::Tensor& x, const at::Tensor& context) const {
+at::Tensor MultiHeadAttention::forward(const at::Tensor& x, const at::Tensor& context, const at::Tensor& seen) const {
     // [B,N,C] -> [B,heads,N,C/heads]
     const auto split = [&](const at::Tensor& tokens) {
         const int64_t channels = tokens.size(2) / heads_;
         return tokens.reshape({tokens.size(0), tokens.size(1), heads_, channels}).transpose(1, 2);
     };
-    const auto seen = at::scaled_dot_product_attention(split(q_->forward(x)), split(k_->forward(context)),
-                                                       split(v_->forward(context)));
-    return dropout_->forward(out_->forward(seen.transpose(1, 2).flatten(2)));
+    const auto mask = seen.defined() ? std::optional<at::Tensor>(seen) : std::nullopt;
+    const auto answer = at::scaled_dot_product_attention(split(q_->forward(x)), split(k_->forward(context)),
+                                                         split(v_->forward(context)), mask);
+    return dropout_->forward(out_->forward(answer.transpose(1, 2).flatten(2)));
 }
 
 void MultiHeadAttention::zero_output() {

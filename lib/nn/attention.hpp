@@ -23,8 +23,9 @@ public:
         double dropout_prob = 0;
     };
     MultiHeadAttention(const Shape& shape, WeightSource& weights);
-    /// x [B,N,channels] asks, context [B,M,context_channels] answers -> [B,N,channels].  B may be 0.
-    at::Tensor forward(const at::Tensor& x, const at::Tensor& context) const;
+    /// x [B,N,channels] asks, context [B,M,context_channels] answers -> [B,N,channels].  B may be 0.  `seen` is bool and expands to
+    /// [B,heads,N,M]: which tokens answer, at least one to each that asks; undefined: all.
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& context, const at::Tensor& seen = {}) const;
     /// Sets the last linear layer to 0, so that nothing but 0 comes out until it has learned.
     void zero_output();
 

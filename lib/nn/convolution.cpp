@@ -18,6 +18,10 @@ void WeightSource::fill(const at::Tensor& tensor, int64_t fan_in) {
     ops::fill_uniform(tensor, key_, ops::Purpose::initial_weights, next_layer_++, -bound, bound);
 }
 
+void WeightSource::fill_normal(const at::Tensor& tensor) {
+    ops::fill_normal(tensor, key_, ops::Purpose::initial_weights, next_layer_++, 0.0, 1.0);
+}
+
 void WeightSource::fill_for_relu(const at::Tensor& tensor, int64_t fan_out) {
     const double deviation = std::sqrt(2.0 / static_cast<double>(fan_out));
     ops::fill_normal(tensor, key_, ops::Purpose::initial_weights, next_layer_++, 0.0, deviation);
@@ -26,11 +30,11 @@ void WeightSource::fill_for_relu(const at::Tensor& tensor, int64_t fan_out) {
 Conv3d::Conv3d(const Shape& shape, WeightSource& weights) : shape_(shape) {
     const int64_t first = shape.transposed ? shape.in_channels : shape.out_channels;
     const int64_t second = shape.transposed ? shape.out_channels : shape.in_channels;
-    const int64_t k = shape.kernel;
-    const int64_t fan_in = second * k * k * k;
-    weight_ = register_parameter("weight", at::empty({first, second, k, k, k}));
+    const int64_t k = shape.kernel, deep = shape.flat ? 1 : k;
+    const int64_t fan_in = second * deep * k * k;
+    weight_ = register_parameter("weight", at::empty({first, second, deep, k, k}));
     if (shape.init_for_relu) {
-        weights.fill_for_relu(weight_, first * k * k * k);
+        weights.fill_for_relu(weight_, first * deep * k * k);
     } else {
         weights.fill(weight_, fan_in);
     }
@@ -42,11 +46,12 @@ Conv3d::Conv3d(const Shape& shape, WeightSource& weights) : shape_(shape) {
 at::Tensor Conv3d::forward(const at::Tensor& x) const {
     const auto bias = bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt;
     const int64_t stride = shape_.stride, padding = shape_.kernel / 2;
-    const std::array strides{stride, stride, stride}, paddings{padding, padding, padding};
+    const std::array strides{shape_.flat ? 1 : stride, stride, stride};
+    const std::array paddings{shape_.flat ? 0 : padding, padding, padding};
     if (!shape_.transposed) return at::conv3d(x, weight_, bias, strides, paddings);
     // A strided convolution has the same output for several input sizes; of those this takes the largest: stride times as many.
     const int64_t more = stride - 1;
-    return at::conv_transpose3d(x, weight_, bias, strides, paddings, {more, more, more});
+    return at::conv_transpose3d(x, weight_, bias, strides, paddings, {shape_.flat ? 0 : more, more, more});
 }
 
 Convolution::Convolution(const Shape& shape, WeightSource& weights)
