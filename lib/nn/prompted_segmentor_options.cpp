@@ -1,0 +1,54 @@
+#include "nn/prompted_segmentor_options.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/text.hpp"
+#include "core/tokens.hpp"
+#include "nn/norm.hpp"
+
+namespace vox::nn {
+namespace {
+
+using core::concat;
+
+}  // namespace
+
+std::string PromptedSegmentorOptions::problem() const {
+    const std::vector<std::pair<const char*, int64_t>> counts{
+        {"in_channels", in_channels},     {"heads", heads},
+        {"fusion_blocks", fusion_blocks}, {"text_blocks", text_blocks},
+        {"norm_groups", norm_groups},     {"token_channels", token_channels}};
+    for (const auto& [name, count] : counts) {
+        if (count < 1) return concat(name, " is ", count, ", it must be 1 or more");
+    }
+    if (answer_blocks < 0) return concat("answer_blocks is ", answer_blocks, ", it must be 0 or more");
+    if (channels.size() < 2 || channels.size() > 10) {
+        return concat("channels has ", channels.size(), " levels, it must have 2 to 10");
+    }
+    for (const int64_t count : channels) {
+        if (count < 1) return concat("channels has ", count, ", each must be 1 or more");
+        if (norm == "group" && count % norm_groups != 0) {
+            return concat("channels has ", count, ", of which norm_groups ", norm_groups, " is no divisor");
+        }
+    }
+    if (std::ranges::find(norm_kinds(), norm) == norm_kinds().end()) {
+        return concat("norm is '", norm, "', it must be one of ", core::join(norm_kinds()));
+    }
+    if (token_channels % 2 != 0 || token_channels % heads != 0) {
+        return concat("token_channels is ", token_channels, ", it must be even and a multiple of heads, ", heads);
+    }
+    if (!(dropout_prob >= 0 && dropout_prob < 1)) {
+        return concat("dropout_prob is ", dropout_prob, ", it must be at least 0 and below 1");
+    }
+    if (vocabulary_size <= core::kEndToken + 1)
+        return concat("a vocabulary of ", vocabulary_size, " tokens has no word");
+    if (most_tokens < 3 || most_answer_tokens < 3) {
+        return concat("most_tokens is ", most_tokens, " and most_answer_tokens ", most_answer_tokens,
+                      ", each must be 3 or more: a word between begin and end");
+    }
+    if (position_classes < 2) return concat("position_classes is ", position_classes, ", it must be 2 or more");
+    return "";
+}
+
+}  // namespace vox::nn

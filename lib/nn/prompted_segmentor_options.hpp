@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vox::nn {
+
+/// How a PromptedSegmentor is built.
+struct PromptedSegmentorOptions {
+    bool flat = false;  // pictures [B,C,1,H,W]: kernels 1 x k x k; D is left as it is
+    int64_t in_channels = 1;
+    std::vector<int64_t> channels{32, 64, 128, 256};  // at full size, half of it, ...
+    std::string norm = "group";
+    int64_t norm_groups = 8;  // norm: group
+    int64_t token_channels = 256;  // of image tokens, words and points; even
+    int64_t heads = 8;  // divides token_channels
+    int64_t fusion_blocks = 2;
+    int64_t text_blocks = 2;
+    int64_t answer_blocks = 2;  // 0: no answers
+    double dropout_prob = 0.1;  // of transformer blocks
+    int64_t vocabulary_size = 0;  // from the data
+    int64_t most_tokens = 32;  // of a prompt
+    int64_t most_answer_tokens = 32;
+    int64_t position_classes = 17;
+
+    /// What is wrong with these options, or an empty text.
+    std::string problem() const;
+    /// What H and W, and D unless flat, must be multiples of.
+    int64_t size_divisor() const { return int64_t{1} << (channels.size() - 1); }
+};
+
+}  // namespace vox::nn
