@@ -170,6 +170,18 @@ TEST_P(Prompted, AnswersAreGeneratedWordByWord) {
     for (int64_t b = 0; b < 2; ++b) EXPECT_EQ(answer[b][1].item<int64_t>(), foretold[b][0].item<int64_t>());
 }
 
+// In the middle of a picture that is the same everywhere, out of reach of its border, only the places of tokens differ.
+TEST(PromptedSegmentor, TokensKnowTheirPlacesWithoutABorderInSight) {
+    const auto options = small_prompted(true);
+    const PromptedSegmentor network(options, kSeed);
+    const at::NoGradGuard no_grad;
+    auto inputs = prompted_inputs(options, 1);
+    inputs.image = inputs.image.slice(3, 0, 1).slice(4, 0, 1).expand({1, 1, 1, 40, 40});
+    const auto mask = network.forward(inputs).mask[0][0][0];
+    const auto middle = mask.slice(0, 16, 24, 2).slice(1, 16, 24, 2);  // the same phase of the stride
+    EXPECT_GT((middle - middle[0][0]).abs().max().item<double>(), 1e-3 * middle.abs().max().item<double>());
+}
+
 TEST(PromptedSegmentor, EachNormBuildsAndWeightsFollowTheSeed) {
     for (const std::string norm : {"group", "instance", "batch"}) {
         auto options = small_prompted(true);
