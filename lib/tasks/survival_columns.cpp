@@ -41,6 +41,13 @@ bool is_fold(const std::set<std::string>& values) {
     });
 }
 
+/// "id", "patient_id", "BraTS20ID": numbers and texts that tell cases apart and say nothing of others.
+bool names_cases(const std::string& name) {
+    for (const char* end : {"_id", "_ID", " id", " ID", "-id", "-ID", "ID"})
+        if (name.ends_with(end)) return true;
+    return name == "id" || name == "Id";
+}
+
 /// What a column may be: `column`, or why it cannot be used.
 struct Judgement {
     FeatureColumn column;
@@ -98,6 +105,7 @@ FeatureScaler FeatureScaler::fit(const data::ShardReader& reader, const std::vec
     if (names == std::vector<std::string>{"auto"}) {
         for (const auto& [name, values] : texts) {
             auto [column, problem] = judge(name, values);
+            if (names_cases(name)) problem = "it names cases; to use it say so in survival.features";
             if (problem.empty())
                 columns.push_back(std::move(column));
             else if (left_out != nullptr)

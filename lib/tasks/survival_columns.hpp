@@ -30,7 +30,7 @@ public:
     FeatureScaler() = default;
     explicit FeatureScaler(std::vector<FeatureColumn> columns) : columns_(std::move(columns)) {}
 
-    /// Of these cases.  `names`: which columns, or {"auto"}: all but time and event, those that say which fold a case is in, those of one
+    /// Of these cases.  `names`: which columns, or {"auto"}: all but time and event, those that say which fold a case is in or name it, those of one
     /// value, and texts that are many; `left_out` gets a line on each of these.  Throws DataError for a name that no case has or whose
     /// values are all the same, and for texts that are too many to be categories.
     static FeatureScaler fit(const data::ShardReader& reader, const std::vector<size_t>& cases,

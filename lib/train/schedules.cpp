@@ -18,12 +18,16 @@ double cosine(double start, double end, double progress) {
 }  // namespace
 
 void ScheduleOptions::read(config::Section& section) {
-    section.choice("name", name, {"constant", "cosine", "poly", "plateau", "onecycle"},
+    section.choice("name", name, {"constant", "cosine", "cosine_restarts", "poly", "plateau", "onecycle"},
                    "how the learning rate goes on after warm-up");
     section.value("warmup_steps", warmup_steps, "optimizer steps over which the rate rises linearly; 0: none");
     section.value("warmup_start", warmup_start, "where warm-up starts, as a share of the peak rate");
-    section.value("min_lr", min_lr, "the lowest rate: cosine and poly end there, plateau stops there");
+    section.value("min_lr", min_lr,
+                  "the lowest rate: cosine, each cycle of cosine_restarts and poly end there, plateau stops there");
     section.value("power", power, "poly: (1 - progress) to this power");
+    section.value("restart_steps", restart_steps,
+                  "cosine_restarts: optimizer steps of the first cycle; 0: a quarter of those after warm-up");
+    section.value("restart_factor", restart_factor, "cosine_restarts: each cycle is so many times as long as the last");
     section.value("plateau_factor", plateau_factor, "plateau: the rate is multiplied by this");
     section.value("plateau_patience", plateau_patience, "plateau: validations without progress that are borne");
     section.value("plateau_threshold", plateau_threshold,
@@ -40,6 +44,8 @@ void ScheduleOptions::read(config::Section& section) {
     section.require(warmup_steps >= 0, "warmup_steps must be 0 or more");
     section.require(warmup_start >= 0 && warmup_start <= 1, "warmup_start must be from 0 to 1");
     section.require(min_lr >= 0, "min_lr must be 0 or more");
+    section.require(restart_steps >= 0, "restart_steps must be 0 or more");
+    section.require(restart_factor >= 1 && restart_factor <= 1000, "restart_factor must be 1 to 1000");
     section.require(power > 0, "power must be above 0");
     section.require(plateau_factor > 0 && plateau_factor < 1, "plateau_factor must be between 0 and 1");
     section.require(plateau_patience >= 0, "plateau_patience must be 0 or more");
@@ -102,11 +108,24 @@ double Schedule::one_cycle(int64_t steps, double start, double turn, double end)
 double Schedule::after_warmup(int64_t steps) const {
     if (options_.name == "plateau") return plateau_lr_;
     if (options_.name == "constant") return peak_lr_;
+    if (options_.name == "cosine_restarts") return cosine(peak_lr_, options_.min_lr, share_of_cycle(steps));
     const auto length = static_cast<double>(std::max<int64_t>(total_steps_ - options_.warmup_steps, 1));
     const double progress = std::min(static_cast<double>(steps) / length, 1.0);
     const double share = options_.name == "cosine" ? (1 + std::cos(std::numbers::pi * progress)) / 2
                                                    : std::pow(1 - progress, options_.power);
     return options_.min_lr + (peak_lr_ - options_.min_lr) * share;
+}
+
+/// How far the cycle is that holds this step after warm-up.
+double Schedule::share_of_cycle(int64_t steps) const {
+    int64_t length = options_.restart_steps;
+    if (length == 0) length = std::max<int64_t>((total_steps_ - options_.warmup_steps) / 4, 1);
+    int64_t in_cycle = steps;
+    while (in_cycle >= length) {
+        in_cycle -= length;
+        length *= options_.restart_factor;
+    }
+    return static_cast<double>(in_cycle) / static_cast<double>(length);
 }
 
 void Schedule::observe(double metric, bool higher_is_better) {

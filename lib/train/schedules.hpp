@@ -19,6 +19,8 @@ struct ScheduleOptions {
     double warmup_start = 0.01;
     double min_lr = 0;
     double power = 0.9;
+    int64_t restart_steps = 0;
+    int64_t restart_factor = 2;
     double plateau_factor = 0.1;
     int64_t plateau_patience = 10;
     double plateau_threshold = 1e-4;
@@ -36,7 +38,8 @@ struct ScheduleOptions {
 /// of items in one optimizer step, over all ranks and micro-batches (Goyal et al. 2017; Krizhevsky 2014).
 double scaled_lr(double lr, int64_t effective_batch, const ScheduleOptions& options);
 
-/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, poly or plateau; or onecycle (Smith and
+/// Learning rate for each optimizer step: a linear warm-up, then constant, cosine, cosine_restarts (Loshchilov and Hutter, "SGDR", 2017;
+/// torch's CosineAnnealingWarmRestarts), poly or plateau; or onecycle (Smith and
 /// Topin, "Super-convergence", 2018), as torch.optim.lr_scheduler.OneCycleLR with two cosines.  The same on all ranks.
 class Schedule {
 public:
@@ -62,6 +65,7 @@ public:
 
 private:
     double after_warmup(int64_t steps) const;
+    double share_of_cycle(int64_t steps) const;
     double one_cycle(int64_t steps, double start, double turn, double end) const;
 
     ScheduleOptions options_;

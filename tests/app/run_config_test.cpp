@@ -135,6 +135,8 @@ TEST(RunConfigSchedule, EachKeyChangesTheRates) {
         {"warmup_start=0.5", {"warmup_steps=5"}},
         {"min_lr=1e-5", {}},
         {"power=2", {"name=poly"}},
+        {"restart_steps=3", {"name=cosine_restarts"}},
+        {"restart_factor=3", {"name=cosine_restarts"}},
         {"plateau_factor=0.5", {"name=plateau"}},
         {"plateau_patience=3", {"name=plateau"}},
         {"plateau_threshold=0.5", {"name=plateau"}},

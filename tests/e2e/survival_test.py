@@ -149,6 +149,11 @@ class Training(support.Case):
             train(self.folder / objective, ranks=2, **values)
             self.assertIn(term, support.metrics(self.folder / objective)[1])
             self.assertIn(figure, support.metrics(self.folder / objective, "validation")[4])
+        # What was learnt of the table is where another run begins, all but the last layers.
+        weights = support.newest_checkpoint(self.folder / "regression") / "model.safetensors"
+        said = train(self.folder / "tuned", ranks=2, **{"train.init_from": weights, "train.steps": 2})
+        self.assertIn("fc.weight", said)  # of another shape
+        self.assertRegex(said, r"\d+ of \d+ tensors .* are loaded")
         support.run("infer", "--run", self.folder / "regression", "--input", shards(), "--output", self.folder / "foretold")
         self.assertIn("age", table(self.folder / "foretold" / "survival.csv")[0])
 

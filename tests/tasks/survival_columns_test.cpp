@@ -46,6 +46,7 @@ protected:
                                  {"score", score},
                                  {"Fold_1", id[0] < 'c' ? "train" : "Val"},
                                  {"site", "same"},
+                                 {"patient_id", std::to_string(id[0])},
                                  {"empty", ""}}};
         };
         test::make_people(folder_.path(), {one("a", "40", "II", "1e-3"), one("b", "60", "I", ""),
@@ -83,12 +84,13 @@ TEST_F(Table, AutoTakesWhatTellsPeopleApart) {
     for (const auto& column : scaler.columns()) names.push_back(column.name);
     EXPECT_THAT(names, ElementsAre("age", "score", "stage"));
     EXPECT_THAT(left_out_, ElementsAre(HasSubstr("Fold_1: it says which fold"), HasSubstr("empty: no training case"),
+                                       HasSubstr("patient_id: it names cases"),
                                        HasSubstr("site: all training cases have one value")));
 }
 
 TEST_F(Table, ColumnsThatCannotBeUsedAreRefusedByName) {
     EXPECT_THAT(message_of([&] { fit({"agee"}); }),
-                testing::AllOf(HasSubstr("no column 'agee'"), HasSubstr("age, empty, score, site, stage")));
+                testing::AllOf(HasSubstr("no column 'agee'"), HasSubstr("age, empty, patient_id, score, site, stage")));
     EXPECT_THAT(message_of([&] { fit({"site"}); }), HasSubstr("site: all training cases have one value"));
     EXPECT_THAT(message_of([&] { fit({"time"}); }), HasSubstr("no column 'time'"));  // what is to be foretold
     EXPECT_EQ(fit({}).width(), 0);

@@ -18,7 +18,7 @@ ScheduleOptions options_of(const std::string& name, int64_t warmup_steps = 0) {
     options.name = name;
     options.warmup_steps = warmup_steps;
     options.warmup_start = 0.05;
-    options.min_lr = name == "cosine" ? 0.001 : 0;
+    options.min_lr = name.starts_with("cosine") ? 0.001 : 0;
     return options;
 }
 
@@ -33,6 +33,16 @@ void expect_golden(const Schedule& schedule, const std::string& name) {
 TEST(Schedule, EqualsTorchAtEveryStep) {
     expect_golden(Schedule(options_of("cosine"), 0.1, 30), "cosine");
     expect_golden(Schedule(options_of("poly"), 0.1, 30), "poly");
+    auto restarts = options_of("cosine_restarts");
+    restarts.restart_steps = 4;
+    expect_golden(Schedule(restarts, 0.1, 30), "cosine_restarts");
+    restarts.restart_factor = 1;
+    expect_golden(Schedule(restarts, 0.1, 30), "cosine_restarts_equal");
+    // A quarter of 16 steps, warm-up before.
+    auto quarter = options_of("cosine_restarts", 5);
+    for (const int64_t step : {0, 1, 7, 20})
+        EXPECT_EQ(Schedule(quarter, 0.1, 21).lr(5 + step), Schedule(options_of("cosine_restarts"), 0.1, 16).lr(step));
+    EXPECT_EQ(Schedule(quarter, 0.1, 21).lr(5 + 4), 0.1);
     expect_golden(Schedule(options_of("constant", 5), 0.1, 30), "constant_warmup");
     expect_golden(Schedule(options_of("cosine", 5), 0.1, 30), "cosine_warmup");
     expect_golden(Schedule(options_of("poly", 5), 0.1, 30), "poly_warmup");
@@ -164,7 +174,8 @@ TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
     const auto options = read(
         "{name: poly, warmup_steps: 3, warmup_start: 0.5, min_lr: 0.25, power: 2, plateau_factor: 0.75, "
         "plateau_patience: 4, "
-        "plateau_threshold: 0.125, onecycle_pct_start: 0.25, onecycle_div_factor: 5, onecycle_final_div_factor: 6, "
+        "plateau_threshold: 0.125, restart_steps: 7, restart_factor: 3, onecycle_pct_start: 0.25, onecycle_div_factor: "
+        "5, onecycle_final_div_factor: 6, "
         "onecycle_momentum: [0.5, 0.625], lr_scaling: sqrt, lr_scaling_base_batch: 8}");
     EXPECT_EQ(options.name, "poly");
     EXPECT_EQ(options.warmup_steps, 3);
@@ -174,18 +185,34 @@ TEST(ScheduleOptions, EveryKeyIsReadAndNonsenseRefused) {
     EXPECT_EQ(options.plateau_factor, 0.75);
     EXPECT_EQ(options.plateau_patience, 4);
     EXPECT_EQ(options.plateau_threshold, 0.125);
+    EXPECT_EQ(options.restart_steps, 7);
+    EXPECT_EQ(options.restart_factor, 3);
     EXPECT_EQ(options.onecycle_pct_start, 0.25);
     EXPECT_EQ(options.onecycle_div_factor, 5);
     EXPECT_EQ(options.onecycle_final_div_factor, 6);
     EXPECT_THAT(options.onecycle_momentum, testing::ElementsAre(0.5, 0.625));
     EXPECT_EQ(options.lr_scaling, "sqrt");
     EXPECT_EQ(options.lr_scaling_base_batch, 8);
-    for (const auto* text :
-         {"name: exponential", "warmup_steps: -1", "warmup_start: 2", "min_lr: -1", "power: 0", "plateau_factor: 1",
-          "plateau_patience: -1", "plateau_threshold: 1", "onecycle_pct_start: 1.5", "onecycle_div_factor: 0.5",
-          "onecycle_final_div_factor: 0", "onecycle_momentum: [0.9]", "onecycle_momentum: [0.95, 0.85]",
-          "onecycle_momentum: [0.5, 1]", "{name: onecycle, warmup_steps: 1}", "{name: onecycle, min_lr: 1e-6}",
-          "lr_scaling: cubic", "lr_scaling_base_batch: 0"}) {
+    for (const auto* text : {"name: exponential",
+                             "warmup_steps: -1",
+                             "warmup_start: 2",
+                             "min_lr: -1",
+                             "power: 0",
+                             "plateau_factor: 1",
+                             "plateau_patience: -1",
+                             "plateau_threshold: 1",
+                             "restart_steps: -1",
+                             "restart_factor: 0",
+                             "onecycle_pct_start: 1.5",
+                             "onecycle_div_factor: 0.5",
+                             "onecycle_final_div_factor: 0",
+                             "onecycle_momentum: [0.9]",
+                             "onecycle_momentum: [0.95, 0.85]",
+                             "onecycle_momentum: [0.5, 1]",
+                             "{name: onecycle, warmup_steps: 1}",
+                             "{name: onecycle, min_lr: 1e-6}",
+                             "lr_scaling: cubic",
+                             "lr_scaling_base_batch: 0"}) {
         EXPECT_THROW(read(text), core::ConfigError) << text;
     }
     EXPECT_TRUE(read("{name: onecycle, onecycle_momentum: []}").onecycle_momentum.empty());

@@ -186,7 +186,7 @@ def early_stopping():
 
 
 def schedules():
-    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, PolynomialLR, SequentialLR
+    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, LinearLR, PolynomialLR, SequentialLR
 
     def warm(after):
         return lambda o: SequentialLR(o, [LinearLR(o, start_factor=0.05, total_iters=5), after(o)], milestones=[5])
@@ -195,6 +195,8 @@ def schedules():
     return {
         "cosine": rates(lambda o: CosineAnnealingLR(o, T_max=30, eta_min=0.001), 30),
         "poly": rates(lambda o: PolynomialLR(o, total_iters=30, power=0.9), 30),
+        "cosine_restarts": rates(lambda o: CosineAnnealingWarmRestarts(o, T_0=4, T_mult=2, eta_min=0.001), 30),
+        "cosine_restarts_equal": rates(lambda o: CosineAnnealingWarmRestarts(o, T_0=4, T_mult=1, eta_min=0.001), 30),
         "constant_warmup": rates(warm(lambda o: ConstantLR(o, factor=1.0)), 30),
         "cosine_warmup": rates(warm(lambda o: CosineAnnealingLR(o, T_max=25, eta_min=0.001)), 30),
         "poly_warmup": rates(warm(lambda o: PolynomialLR(o, total_iters=25, power=0.9)), 30),
