@@ -11,7 +11,7 @@ class WorldSize(Case):
         self.compare(1e-5, {**SGD, "train.optimizer.lr": 1e-4}, XRAYS, "psnr", 1e-2)
 
     def test_survival_fp32_sgd(self):
-        self.compare(1e-5, SGD, SURVIVAL, "c_index", 0.05)
+        self.compare(1e-5, {**SGD, "train.optimizer.lr": 1e-4}, SURVIVAL, "c_index", 0.05)
 
 
 if __name__ == "__main__":
