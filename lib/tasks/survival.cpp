@@ -70,7 +70,10 @@ Survival::Survival(const TaskConfig& config, const TaskContext& context, comm::C
     fact_texts_ = facts_.to_texts();
     const bool uses_table = config_.resnet_3d.tabular.is_used();
     if (comm.rank() == 0 && (uses_table || options.is_regression())) say_columns(facts_.features, left_out);
-    for (size_t i = 0; i < reader_.cases().size(); ++i) index_of_[reader_.cases()[i].id] = i;
+    for (const size_t index : training_) {
+        const auto& info = reader_.cases()[index];
+        rows_[info.id] = {options.is_regression() ? metrics::Outcome{} : outcome_of(info), facts_.features.row(info)};
+    }
     data::Stratum stratum;
     if (options.events_per_batch > 0) stratum = {with_event(reader_, training_), options.events_per_batch};
     loader_ = std::make_unique<data::Loader>(reader_, config_.data, context.global_micro_batch, comm.rank(),
@@ -89,13 +92,10 @@ Survival::Rows Survival::rows_of(const data::Batch& batch) const {
     const auto host = at::TensorOptions(at::kDouble);
     Rows rows{at::empty({count}, host), at::empty({count}, at::kBool), at::empty({count, width}, host)};
     for (int64_t b = 0; b < count; ++b) {
-        const auto& info = reader_.cases()[index_of_.at(batch.case_ids[static_cast<size_t>(b)])];
-        if (!facts_.training.empty()) {
-            const auto outcome = outcome_of(info);
-            rows.times.mutable_data_ptr<double>()[b] = outcome.time;
-            rows.events.mutable_data_ptr<bool>()[b] = outcome.event;
-        }
-        std::ranges::copy(facts_.features.row(info), rows.features.mutable_data_ptr<double>() + b * width);
+        const auto& [outcome, features] = rows_.at(batch.case_ids[static_cast<size_t>(b)]);
+        rows.times.mutable_data_ptr<double>()[b] = outcome.time;
+        rows.events.mutable_data_ptr<bool>()[b] = outcome.event;
+        std::ranges::copy(features, rows.features.mutable_data_ptr<double>() + b * width);
     }
     return rows;
 }

@@ -48,7 +48,7 @@ public:
     std::string data_digest() const override { return reader_.digest(); }
 
 private:
-    /// What the table says of the batch's cases, on the host: times and events [B], rows [B,columns] float64.
+    /// The rows of the batch's cases, on the host: times and events [B], rows [B,columns] float64.
     struct Rows {
         at::Tensor times, events, features;
     };
@@ -60,7 +60,12 @@ private:
     std::vector<size_t> training_;
     SurvivalFacts facts_;
     std::map<std::string, std::string> fact_texts_;
-    std::map<std::string, size_t> index_of_;  // by case
+    /// What the table says of a training case.
+    struct Row {
+        metrics::Outcome outcome;  // of a regression: none
+        std::vector<double> features;
+    };
+    std::map<std::string, Row> rows_;  // by case
     std::shared_ptr<nn::ResNet3d> model_;
     std::unique_ptr<data::Loader> loader_;
     std::unique_ptr<SurvivalPredictor> predictor_;
