@@ -1,5 +1,7 @@
 // The trainer between steps: validation, and the end of a run.
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -30,6 +32,7 @@ checkpoint::Metric key_figure(const Task& task, const ValidationResult& result) 
 void Trainer::look_behind_best(ValidationResult& result) {
     const auto cases = task_.cases_behind_best();
     if (cases.empty()) return;
+    const at::NoGradGuard no_grad;
     const core::Timer timer;
     const auto behind = figures_of_cases(cases, world_, "looking behind the best validation",
                                          [&](size_t i) { return task_.validate_case(cases[i], /*preview=*/false); });
