@@ -1,7 +1,6 @@
 #include "tasks/survival_columns.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -10,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/survival_cells.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -34,11 +34,7 @@ const std::string& text_of(const data::CaseInfo& info, const std::string& column
 }
 
 bool is_fold(const std::set<std::string>& values) {
-    return std::ranges::all_of(values, [](std::string lower) {
-        std::ranges::transform(lower, lower.begin(),
-                               [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        return lower == "train" || lower == "val" || lower == "valid" || lower == "validation" || lower == "test";
-    });
+    return std::ranges::all_of(values, [](const std::string& value) { return data::split_of(value).problem.empty(); });
 }
 
 /// "id", "patient_id", "BraTS20ID": numbers and texts that tell cases apart and say nothing of others.
