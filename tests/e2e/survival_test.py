@@ -157,6 +157,11 @@ class Training(support.Case):
         support.run("infer", "--run", self.folder / "regression", "--input", shards(), "--output", self.folder / "foretold")
         self.assertIn("age", table(self.folder / "foretold" / "survival.csv")[0])
 
+    def test_the_recipe_for_gpus_fits_data_and_model(self):
+        said = support.run("train", "--config", support.SOURCE / "configs/survival/mace.yaml", "--data", shards(), "--dry-run")
+        self.assertIn("resnet_3d: 46160961 parameters", said)  # MONAI's ResNet-50
+        self.assertIn("effective batch 24 = 24 items", said)
+
     def test_wrong_words(self):
         for values, expect, words in (
                 ({"survival.features": "[agee]"}, 65, "no column 'agee'"),
