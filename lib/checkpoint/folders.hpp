@@ -50,8 +50,9 @@ struct Ranked {
 /// What `list_folders` finds, without those whose manifest cannot be read or has another name.
 std::vector<Ranked> list_ranked(const std::filesystem::path& checkpoints);
 
-/// The best metric of one phase, the older one of equals, since the later one was no better; nothing where none has a metric.  Where the phase's checkpoints
-/// were judged by different metrics (it went on under another one), those of the newest one's metric compete.
+/// The best metric of one phase, the older one of equals, since the later one was no better; nothing where none has a metric.
+/// Where the phase's checkpoints were judged by different metrics (it went on under another one), those of the newest one's
+/// metric compete.
 std::optional<int64_t> best_step(const std::vector<Ranked>& all, const std::string& phase);
 
 /// What may be removed now that `newest` was written: all but the last keep_last, the best of the newest's phase, and
