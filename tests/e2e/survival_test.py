@@ -12,7 +12,7 @@ CASES = 60
 TINY = {
     "task": "survival", "model.name": "resnet_3d", "model.norm": "sync_batch", "resnet_3d.architecture": "resnet10",
     "resnet_3d.block_inplanes": "[4,4,8,8]", "resnet_3d.conv1_t_size": 3, "resnet_3d.tabular.fusion": "film",
-    "resnet_3d.tabular.hidden_channels": 8, "survival.features": "[age,sex]", "survival.eval_times": "[1,2,4]", "survival.bootstrap": 200,
+    "resnet_3d.tabular.hidden_channels": 8, "survival.features": "[age,sex]", "survival.eval_times": "[1,2,4]", "survival.bootstrap": 2000,
     "data.resize": "[12,12,12]", "data.batch_size": 0, "data.global_batch_size": 8, "data.window": "[-200,400]", "data.threads": 1,
     "train.threads_per_rank": 1, "train.epochs": 0, "train.steps": 8, "train.validate_every_epochs": 0, "train.validate_every_steps": 4,
     "train.log_every": 1, "train.optimizer.lr": 3e-3, "checkpoint.every_minutes": 0, "checkpoint.every_steps": 0, "checkpoint.keep_last": 5,
@@ -100,8 +100,11 @@ class Figures(support.Case):
                 draws.append(concordance_index_censored(test_outcomes["event"][places], test_outcomes["time"][places], risks[places])[0])
             except ValueError:  # nobody can be compared
                 pass
+        # Few people make few values, with steps between them: bounds are looked for where as many draws lie, give or take 2 %.
         for name, part in (("2.5%", 2.5), ("97.5%", 97.5)):
-            self.assertAlmostEqual(figures[f"c_index {name}"], numpy.percentile(draws, part), delta=0.06)
+            low, high = numpy.percentile(draws, [part - 2, part + 2])
+            self.assertLessEqual(low, figures[f"c_index {name}"])
+            self.assertGreaterEqual(high, figures[f"c_index {name}"])
 
     def test_validation_gives_the_figures_of_evaluate_and_a_chart(self):
         validation = support.metrics(trained(), "validation")
