@@ -42,13 +42,13 @@ std::vector<size_t> regions_to_clean(const std::vector<std::string>& wanted, con
 }
 
 at::Tensor keep_largest_regions(const at::Tensor& label_map, const data::LabelScheme& scheme,
-                                const std::vector<size_t>& regions, Connectivity connectivity) {
+                                const std::vector<size_t>& regions, ops::Connectivity connectivity) {
     if (regions.empty()) return label_map;
     const auto masks = region_masks(label_map, scheme).to(at::kByte);  // [K,D,H,W]
     auto kept = label_map.clone();
     for (const size_t index : regions) {
         const auto mask = masks[static_cast<int64_t>(index)];
-        kept.masked_fill_(mask.ne(keep_largest_component(mask, {1}, connectivity)), 0);
+        kept.masked_fill_(mask.ne(ops::keep_largest_component(mask, {1}, connectivity)), 0);
     }
     return kept;
 }

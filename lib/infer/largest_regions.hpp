@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/label_scheme.hpp"
-#include "infer/connected_components.hpp"
+#include "ops/connected_components.hpp"
 
 namespace vox::infer {
 
@@ -21,6 +21,6 @@ std::vector<size_t> regions_to_clean(const std::vector<std::string>& wanted, con
 /// KeepLargestConnectedComponent(applied_labels=values, independent=False), a call a region.
 /// label_map [D,H,W] uint8 on any device -> a tensor of its shape, type and device.  Any rank, no communication.
 at::Tensor keep_largest_regions(const at::Tensor& label_map, const data::LabelScheme& scheme,
-                                const std::vector<size_t>& regions, Connectivity connectivity);
+                                const std::vector<size_t>& regions, ops::Connectivity connectivity);
 
 }  // namespace vox::infer

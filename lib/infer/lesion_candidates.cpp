@@ -10,20 +10,20 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "infer/connected_components.hpp"
+#include "ops/connected_components.hpp"
 
 namespace vox::infer {
 namespace {
 
 /// What a threshold leaves.
 struct Blobs {
-    Components components;    // of all sizes
+    ops::Components components;    // of all sizes
     std::vector<float> peak;  // of component n + 1: its highest probability; 0 where it is too small
 };
 
 Blobs blobs_of(const at::Tensor& probabilities, float threshold, int64_t min_voxels) {
-    Blobs blobs{connected_components(probabilities.ge(threshold).logical_and_(probabilities.gt(0)).to(at::kByte),
-                                     Connectivity::corners),
+    Blobs blobs{ops::connected_components(probabilities.ge(threshold).logical_and_(probabilities.gt(0)).to(at::kByte),
+                                          ops::Connectivity::corners),
                 {}};
     blobs.peak.resize(blobs.components.voxels.size());
     const auto* number = blobs.components.number.const_data_ptr<int32_t>();

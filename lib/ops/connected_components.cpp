@@ -1,4 +1,4 @@
-#include "infer/connected_components.hpp"
+#include "ops/connected_components.hpp"
 
 #include <ATen/ops/empty.h>
 
@@ -9,7 +9,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
-namespace vox::infer {
+namespace vox::ops {
 namespace {
 
 struct Offset {
@@ -129,4 +129,4 @@ at::Tensor keep_largest_component(const at::Tensor& label_map, const std::vector
     return kept.to(label_map.device());
 }
 
-}  // namespace vox::infer
+}  // namespace vox::ops

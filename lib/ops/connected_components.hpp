@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace vox::infer {
+namespace vox::ops {
 
 /// Which of the 26 voxels around one are its neighbours.
 enum class Connectivity {
@@ -39,4 +39,4 @@ Components connected_components(const at::Tensor& label_map, Connectivity connec
 at::Tensor keep_largest_component(const at::Tensor& label_map, const std::vector<uint8_t>& values,
                                   Connectivity connectivity = Connectivity::corners);
 
-}  // namespace vox::infer
+}  // namespace vox::ops

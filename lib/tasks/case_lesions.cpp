@@ -1,7 +1,7 @@
 #include "tasks/case_lesions.hpp"
 
-#include "infer/connected_components.hpp"
 #include "infer/lesion_candidates.hpp"
+#include "ops/connected_components.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -17,7 +17,7 @@ metrics::CaseDetections detect_lesions(const at::Tensor& probabilities, const at
     infer::LesionCandidateOptions options;
     options.threshold = threshold;
     const auto candidates = infer::lesion_candidates(probabilities, options);
-    const auto lesions = infer::connected_components(truth.to(at::kByte), infer::Connectivity::corners);
+    const auto lesions = ops::connected_components(truth.to(at::kByte), ops::Connectivity::corners);
     return metrics::match_lesions(candidates.number, candidates.confidence, lesions.number);
 }
 

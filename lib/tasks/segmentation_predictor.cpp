@@ -16,7 +16,7 @@ SegmentationPredictor::SegmentationPredictor(std::shared_ptr<nn::Model> model, S
       facts_(std::move(facts)),
       options_(std::move(options)),
       cleaned_(infer::regions_to_clean(clean_up.keep_largest, facts_.scheme)),
-      connectivity_(infer::connectivity(clean_up.connectivity)) {}
+      connectivity_(ops::connectivity(clean_up.connectivity)) {}
 
 infer::Prediction SegmentationPredictor::predict(const data::Sample& sample) {
     const at::NoGradGuard no_grad;

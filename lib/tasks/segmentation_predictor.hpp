@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "infer/connected_components.hpp"
 #include "infer/options.hpp"
 #include "infer/predictor.hpp"
 #include "nn/model.hpp"
+#include "ops/connected_components.hpp"
 #include "tasks/regions.hpp"
 
 namespace vox::tasks {
@@ -25,7 +25,7 @@ private:
     SegmentationFacts facts_;
     infer::SlidingWindowOptions options_;
     std::vector<size_t> cleaned_;  // regions of which the largest component stays
-    infer::Connectivity connectivity_;
+    ops::Connectivity connectivity_;
 };
 
 }  // namespace vox::tasks

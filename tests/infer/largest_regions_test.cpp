@@ -48,7 +48,8 @@ TEST(LargestRegions, RegionsDoNotSeeEachOther) {
     for (size_t i = 0; i < values.size(); ++i) label[0][0][static_cast<int64_t>(i)] = values[i];
     const auto kept = [&](const std::vector<std::string>& wanted) {
         const auto scheme = data::label_scheme("prostate158_anatomy");
-        const auto map = keep_largest_regions(label, scheme, regions_to_clean(wanted, scheme), Connectivity::corners);
+        const auto map =
+            keep_largest_regions(label, scheme, regions_to_clean(wanted, scheme), ops::Connectivity::corners);
         const auto* voxel = map.const_data_ptr<uint8_t>();
         return std::vector<int>(voxel, voxel + map.numel());
     };
@@ -63,7 +64,7 @@ TEST(LargestRegions, AnOuterRegionTakesItsPartsAlong) {
     const std::vector<int> values{2, 4, 1, 2, 0, 4, 4, 4, 0};
     for (size_t i = 0; i < values.size(); ++i) label[0][0][static_cast<int64_t>(i)] = values[i];
     const auto scheme = data::label_scheme("brats2020");
-    const auto map = keep_largest_regions(label, scheme, regions_to_clean({"WT"}, scheme), Connectivity::faces);
+    const auto map = keep_largest_regions(label, scheme, regions_to_clean({"WT"}, scheme), ops::Connectivity::faces);
     const auto* voxel = map.const_data_ptr<uint8_t>();
     EXPECT_EQ(std::vector<int>(voxel, voxel + 9), (std::vector<int>{2, 4, 1, 2, 0, 0, 0, 0, 0}));
 }
@@ -74,11 +75,11 @@ TEST(LargestRegions, ConnectivityDecidesWhatTouches) {
     label[0][0][1] = 1;
     label[1][1][0] = 1;  // shares an edge with the first
     const auto scheme = data::label_scheme("prostate158_tumor");
-    const auto left = [&](Connectivity connectivity) {
+    const auto left = [&](ops::Connectivity connectivity) {
         return keep_largest_regions(label, scheme, {0}, connectivity).sum().item<int64_t>();
     };
-    EXPECT_EQ(left(Connectivity::faces), 2);
-    EXPECT_EQ(left(Connectivity::edges), 3);
+    EXPECT_EQ(left(ops::Connectivity::faces), 2);
+    EXPECT_EQ(left(ops::Connectivity::edges), 3);
 }
 
 }  // namespace

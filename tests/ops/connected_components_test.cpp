@@ -1,7 +1,7 @@
 // Connected components against scipy's, the largest of each label against MONAI's
 // (tools/golden/connected_components.py).
 
-#include "infer/connected_components.hpp"
+#include "ops/connected_components.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/ops/arange.h>
@@ -17,7 +17,7 @@
 #include "support/golden.hpp"
 #include "support/oracle.hpp"
 
-namespace vox::infer {
+namespace vox::ops {
 namespace {
 
 using testing::ElementsAre;
@@ -148,4 +148,4 @@ TEST(LargestComponent, RefusesWhatIsNoLabelMap) {
 }
 
 }  // namespace
-}  // namespace vox::infer
+}  // namespace vox::ops

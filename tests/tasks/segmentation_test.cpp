@@ -213,7 +213,7 @@ TEST(Segmentation, OfRegionsThatAreToBeOnePieceTheLargestStays) {
         const auto cleaned = predict();
         EXPECT_FALSE(at::equal(cleaned.label_map, plain.label_map)) << "the test needs a map of several pieces";
         EXPECT_TRUE(at::equal(cleaned.label_map, infer::keep_largest_regions(plain.label_map, reader.scheme(), {1},
-                                                                             infer::connectivity(neighbours))));
+                                                                             ops::connectivity(neighbours))));
         EXPECT_TRUE(at::equal(cleaned.probabilities, plain.probabilities));
     }
     config.clean_up = {{"ET"}, 26};
