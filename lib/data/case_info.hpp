@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/geometry.hpp"
+#include "data/case_prompts.hpp"
 #include "data/nifti.hpp"
 #include "data/voxel_type.hpp"
 #include "ops/view.hpp"
@@ -72,6 +73,7 @@ struct CaseInfo {
     std::map<int, int64_t> label_voxels;  // label value -> number of voxels, 0 excluded
     ViewSet views;
     std::map<std::string, std::string> columns;  // clinical columns, as text
+    CasePrompts prompts;  // what may be asked of it
     std::string split;  // "train", "val", "test"
     core::Index3 size() const { return {shape[1], shape[2], shape[3]}; }
     int64_t channels() const { return shape[0]; }

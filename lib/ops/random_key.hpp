@@ -39,6 +39,8 @@ enum class Purpose : uint32_t {
     previous_timestep = 26,  // how much noise the volume of the stage before gets
     previous_noise = 27,
     bootstrap = 28,  // which cases a resampled set of cases holds
+    prompt = 29,  // what a network is asked of a case, and how
+    prompt_place = 30,  // where points lie in what is asked for, and how boxes miss its border
 };
 
 /// One item of the training order.  Items of different epochs or positions draw independently; `draw` counts several crops
