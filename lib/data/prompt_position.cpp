@@ -17,7 +17,7 @@ constexpr const char* kAtTheCentre = "at the centre";
 std::string distance_text(bool near) { return near ? "near the centre" : "far from the centre"; }
 
 // Sides are named from left to right, then from front to back or top to bottom, as readers expect of each space.
-std::string side_text(const Position& position, PositionSpace space) {
+std::string side_text(const PromptPosition& position, PositionSpace space) {
     std::vector<std::string> words;
     for (const auto& pair : side_pairs(space)) words.push_back(position.high[pair.axis] ? pair.high : pair.low);
     return concat("in the ", core::join(words, " "), space == PositionSpace::image ? " quadrant" : " octant");
@@ -32,11 +32,11 @@ const std::vector<SidePair>& side_pairs(PositionSpace space) {
     return space == PositionSpace::image ? of_images : of_patients;
 }
 
-std::optional<Position> position_of(const core::Box& box, const core::Index3& size, const core::Double3& spacing_mm,
-                                    PositionSpace space) {
+std::optional<PromptPosition> position_of(const core::Box& box, const core::Index3& size,
+                                          const core::Double3& spacing_mm, PositionSpace space) {
     bool centre = true, upon_a_plane = false;
     double squared_mm = 0;
-    Position position;
+    PromptPosition position;
     for (size_t axis = 0; axis < 3; ++axis) {
         const int64_t begin = box.start[axis], end = begin + box.size[axis];
         core::check(begin >= 0 && end > begin && end <= size[axis],
@@ -51,7 +51,7 @@ std::optional<Position> position_of(const core::Box& box, const core::Index3& si
         position.high[axis] = twice_offset > 0;
         squared_mm += std::pow(static_cast<double>(twice_offset) / 2 * spacing_mm[axis], 2);
     }
-    if (centre) return Position{.centre = true};
+    if (centre) return PromptPosition{.centre = true};
     if (upon_a_plane) return std::nullopt;
     position.near = std::sqrt(squared_mm) < kNear * static_cast<double>(size[2]) * spacing_mm[2];
     return position;
@@ -59,14 +59,14 @@ std::optional<Position> position_of(const core::Box& box, const core::Index3& si
 
 int64_t position_classes(PositionSpace space) { return space == PositionSpace::image ? 9 : 17; }
 
-int64_t position_class(const Position& position) {
+int64_t position_class(const PromptPosition& position) {
     if (position.centre) return 0;
     int64_t octant = 0;
     for (const bool high : position.high) octant = 2 * octant + (high ? 1 : 0);
     return 1 + 2 * octant + (position.near ? 0 : 1);
 }
 
-Position position_of_class(int64_t number, PositionSpace space) {
+PromptPosition position_of_class(int64_t number, PositionSpace space) {
     core::check(number >= 0 && number < position_classes(space),
                 concat("class ", number, " of ", position_classes(space), " positions"));
     if (number == 0) return {.centre = true};
@@ -74,7 +74,7 @@ Position position_of_class(int64_t number, PositionSpace space) {
     return {.high = {(octant & 4) != 0, (octant & 2) != 0, (octant & 1) != 0}, .near = number % 2 == 1};
 }
 
-std::string position_text(const Position& position, PositionSpace space, PositionDetail detail) {
+std::string position_text(const PromptPosition& position, PositionSpace space, PositionDetail detail) {
     if (position.centre) return kAtTheCentre;
     if (detail == PositionDetail::side) return side_text(position, space);
     if (detail == PositionDetail::distance) return distance_text(position.near);
@@ -92,8 +92,8 @@ std::vector<std::string> position_texts(PositionSpace space) {
     return texts;
 }
 
-Position flipped(const Position& position, const std::array<bool, 3>& flips) {
-    Position result = position;
+PromptPosition flipped(const PromptPosition& position, const std::array<bool, 3>& flips) {
+    PromptPosition result = position;
     for (size_t axis = 0; axis < 3 && !position.centre; ++axis) result.high[axis] = position.high[axis] != flips[axis];
     return result;
 }

@@ -18,11 +18,11 @@ enum class PositionSpace {
 };
 
 /// A class of places.  Of one that is `centre` the rest does not count and has its default.
-struct Position {
+struct PromptPosition {
     bool centre = false;
     std::array<bool, 3> high{};  // along D, H, W: in the half of larger indices.  D is false in an image
     bool near = false;  // to the centre
-    bool operator==(const Position&) const = default;
+    bool operator==(const PromptPosition&) const = default;
 };
 
 /// Where the box (of voxels, within a grid of `size`) lies, by the rule of PRS-Med's data (arXiv 2505.11872): `centre` where the
@@ -30,15 +30,15 @@ struct Position {
 /// grid's middle than 0.2 of the grid's width (W), in mm of `spacing_mm` (D,H,W; ones for pictures).  Nothing where the box's
 /// middle lies exactly upon a middle plane of the grid, so that neither side is right.  Throws InternalError for a box that is
 /// empty or reaches out of the grid.
-std::optional<Position> position_of(const core::Box& box, const core::Index3& size, const core::Double3& spacing_mm,
-                                    PositionSpace space);
+std::optional<PromptPosition> position_of(const core::Box& box, const core::Index3& size,
+                                          const core::Double3& spacing_mm, PositionSpace space);
 
 /// 9 in an image, 17 in a patient: the centre, and near and far of each quadrant or octant.
 int64_t position_classes(PositionSpace space);
 /// 0: centre; 1 + 2 * (4 D + 2 H + W) where high along D, H, W, and one more where far.
-int64_t position_class(const Position& position);
+int64_t position_class(const PromptPosition& position);
 /// The position of that class.  Throws InternalError where there is no such class.
-Position position_of_class(int64_t number, PositionSpace space);
+PromptPosition position_of_class(int64_t number, PositionSpace space);
 
 /// How much of a position words state.
 enum class PositionDetail {
@@ -47,7 +47,7 @@ enum class PositionDetail {
     whole,  // "in the top left quadrant near the centre"
 };
 /// In words, which follow "the liver is"; "at the centre" in every detail.
-std::string position_text(const Position& position, PositionSpace space, PositionDetail detail);
+std::string position_text(const PromptPosition& position, PositionSpace space, PositionDetail detail);
 /// All texts that `position_text` may return, each once.
 std::vector<std::string> position_texts(PositionSpace space);
 
@@ -59,7 +59,7 @@ struct SidePair {
 const std::vector<SidePair>& side_pairs(PositionSpace space);
 
 /// The place after the volume was flipped along the axes (D, H, W) that are true.
-Position flipped(const Position& position, const std::array<bool, 3>& flips);
+PromptPosition flipped(const PromptPosition& position, const std::array<bool, 3>& flips);
 core::Box flipped(const core::Box& box, const core::Index3& size, const std::array<bool, 3>& flips);
 /// Of a point in voxels from the grid's corner: voxel v reaches from v to v + 1.
 core::Double3 flipped(const core::Double3& point, const core::Index3& size, const std::array<bool, 3>& flips);

@@ -36,7 +36,7 @@ std::string spoken(std::string_view name) { return core::join(words_of(name), " 
 /// How many components fit a description: those of that structure and position, or those of that structure without a position.
 class Census {
 public:
-    void add(const std::string& structure, const std::optional<Position>& position, PositionSpace space) {
+    void add(const std::string& structure, const std::optional<PromptPosition>& position, PositionSpace space) {
         for (const auto& name : {structure, std::string()}) {
             ++count_[{name, ""}];
             if (!position) ++anywhere_[name];
@@ -93,7 +93,7 @@ std::vector<std::string> prompt_texts(std::span<const std::string> structures, s
 
 std::vector<Prompt> prompts_of(std::span<const PromptComponent> components, const core::Index3& size,
                                const core::Double3& spacing_mm, PositionSpace space, std::string_view modality) {
-    std::vector<std::optional<Position>> positions;
+    std::vector<std::optional<PromptPosition>> positions;
     Census census;
     for (const auto& component : components) {
         positions.push_back(position_of(component.box, size, spacing_mm, space));

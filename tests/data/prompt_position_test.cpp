@@ -26,7 +26,7 @@ using testing::HasSubstr;
 constexpr core::Double3 kOnes{1, 1, 1};
 
 // "left superior near", with the script's order of words; "centre"; "" where there is none.
-std::string words(const std::optional<Position>& position, PositionSpace space) {
+std::string words(const std::optional<PromptPosition>& position, PositionSpace space) {
     if (!position) return "";
     if (position->centre) return "centre";
     const auto side = [&](size_t axis) {
@@ -178,7 +178,7 @@ TEST(PromptPosition, ClassesAndTextsAreOneToOne) {
     }
     EXPECT_EQ(position_texts(PositionSpace::image).size(), 1U + 4 + 2 + 8);
     EXPECT_EQ(position_texts(PositionSpace::patient).size(), 1U + 8 + 2 + 16);
-    const Position place{.high = {true, false, false}, .near = true};
+    const PromptPosition place{.high = {true, false, false}, .near = true};
     EXPECT_EQ(position_text(place, PositionSpace::patient, PositionDetail::whole),
               "in the left posterior superior octant near the centre");
     EXPECT_EQ(position_text({.high = {false, true, true}}, PositionSpace::image, PositionDetail::side),

@@ -52,7 +52,7 @@ Scene random_scene(uint32_t stream, size_t components, PositionSpace space) {
 }
 
 // The question as it would be asked of a component at `position`.
-std::string asked(const PromptTemplate& one, const std::string& structure, const Position& position,
+std::string asked(const PromptTemplate& one, const std::string& structure, const PromptPosition& position,
                   PositionSpace space) {
     auto text = replace_all(std::string(one.question), "{structure}", replace_all(structure, "_", " "));
     text = replace_all(text, "{modality}", "ct");
