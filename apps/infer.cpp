@@ -1,10 +1,12 @@
-// Segments cases with a trained model, generates the channel that they lack, makes CT volumes of X-rays, or foretells risks:
+// Segments cases with a trained model, or what a prompt means in them, generates the channel that they lack, makes CT volumes of X-rays,
+// or foretells risks:
 //   mpirun -np 2 build/bin/infer --run runs/first --input NIFTI_DIR --output DIR
 #include <algorithm>
 
 #include "app/foretell_files.hpp"
 #include "app/generate_files.hpp"
 #include "app/program.hpp"
+#include "app/prompted_files.hpp"
 #include "app/reconstruct_files.hpp"
 #include "app/segment_files.hpp"
 #include "app/threads.hpp"
@@ -37,6 +39,12 @@ app::ProgramTable table() {
         "synthesis, xray_to_ct: volumes to generate of a case, instead of the configuration's samples: their mean, and "
         "<case>_<channel>_sd.nii.gz with their standard deviation");
     add("flip-views", po::value<std::string>(), "xray_to_ct: vertical: row 0 of pictures is towards the feet");
+    add("prompt", po::value<std::string>(),
+        "prompted_segmentation: what is to be segmented in every case, in words, such as \"Segment the left lung.\"");
+    add("prompts", po::value<std::string>(),
+        "prompted_segmentation, instead: a file with a prompt a line; or a table, .csv or .tsv, with the columns "
+        "image_name and "
+        "question, point (x y z in RAS mm) or box (two corners)");
     return {"infer",
             "Writes the result of each case: on the grid of its input a label map, the channel that is generated, or a "
             "CT; or "
@@ -57,8 +65,11 @@ void check_usage(const app::Arguments& arguments) {
 
 /// Options of one task say nothing to another.
 void check_options(const app::Arguments& arguments, const std::string& task) {
-    const std::vector<std::pair<const char*, std::vector<std::string>>> owners{
-        {"target", {"synthesis"}}, {"samples", {"synthesis", "xray_to_ct"}}, {"flip-views", {"xray_to_ct"}}};
+    const std::vector<std::pair<const char*, std::vector<std::string>>> owners{{"target", {"synthesis"}},
+                                                                               {"samples", {"synthesis", "xray_to_ct"}},
+                                                                               {"flip-views", {"xray_to_ct"}},
+                                                                               {"prompt", {"prompted_segmentation"}},
+                                                                               {"prompts", {"prompted_segmentation"}}};
     for (const auto& [option, tasks] : owners) {
         if (!arguments.count(option) || std::ranges::find(tasks, task) != tasks.end()) continue;
         throw core::UsageError(
@@ -106,6 +117,23 @@ void foretell(comm::World& world, const tasks::TrainedRun& trained, const app::R
     core::log::info("risks of ", cases, " cases in ", folders.output.string());
 }
 
+void answer(comm::World& world, const tasks::TrainedRun& trained, const app::ResultFolders& folders, at::Device device,
+            const app::Arguments& arguments) {
+    if (arguments.count("prompt") == arguments.count("prompts"))
+        throw core::UsageError(
+            "the model segments what a prompt means: give either --prompt \"...\" or --prompts FILE");
+    std::unique_ptr<tasks::PromptedPredictor> predictor;
+    std::unique_ptr<app::PromptList> prompts;
+    world.together("loading the model", [&] {
+        predictor = tasks::make_prompted_predictor(trained, device);
+        prompts = std::make_unique<app::PromptList>(
+            arguments.count("prompt") ? app::PromptList(arguments["prompt"].as<std::string>())
+                                      : app::PromptList::from_file(arguments["prompts"].as<std::string>()));
+    });
+    const size_t cases = app::answer_prompts(world, folders, *predictor, *prompts);
+    core::log::info("masks of ", cases, " cases and answers.csv in ", folders.output.string());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -125,6 +153,7 @@ int main(int argc, char** argv) {
         if (task == "synthesis") generate(world, trained, folders, comm->device(), arguments);
         if (task == "xray_to_ct") reconstruct(world, trained, folders, comm->device(), arguments);
         if (task == "survival") foretell(world, trained, folders, comm->device());
+        if (task == "prompted_segmentation") answer(world, trained, folders, comm->device(), arguments);
         if (task == "segmentation") segment(world, trained, folders, comm->device());
         return core::ExitCode::done;
     });

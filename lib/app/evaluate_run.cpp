@@ -7,6 +7,7 @@
 #include "core/text.hpp"
 #include "data/loader.hpp"
 #include "tasks/make_predictor.hpp"
+#include "tasks/prompted_figures.hpp"
 #include "tasks/segmentation_figures.hpp"
 #include "tasks/survival_figures.hpp"
 #include "tasks/synthesis.hpp"
@@ -139,6 +140,27 @@ report::FiguresTable evaluate_survival(comm::World& world, const RunToEvaluate& 
                                  predictor->facts().log_hazard, options, static_cast<uint64_t>(trained.config.seed));
 }
 
+report::FiguresTable evaluate_prompted(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
+                                       const data::ShardReader& reader, at::Device device) {
+    refuse_label_figures(what, trained);
+    std::unique_ptr<tasks::PromptedPredictor> predictor;
+    std::unique_ptr<tasks::Questioner> questioner;
+    const auto cases = train::cases_of(reader, what.split);
+    world.together("loading the model", [&] {
+        predictor = tasks::make_prompted_predictor(trained, device);
+        check_channels(reader, what.shards, predictor->facts().channels);
+        questioner =
+            std::make_unique<tasks::Questioner>(predictor->facts(), predictor->network(), trained.config.prompted);
+        for (const auto& one : cases) questioner->check(reader.cases()[one.index]);
+    });
+    const auto seed = static_cast<uint64_t>(trained.config.seed);
+    const auto results = train::figures_of_cases(cases, world, "asking", [&](size_t i) {
+        const auto judged = tasks::judge_prompts(reader, cases[i].index, *predictor, *questioner, seed, false);
+        return train::CaseFigures{cases[i].id, tasks::prompted_figures(judged.questions), std::nullopt};
+    });
+    return tasks::prompted_table(results);
+}
+
 }  // namespace
 
 report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
@@ -151,6 +173,7 @@ report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what,
             throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
     });
     if (trained.config.task == "xray_to_ct") return evaluate_xray_to_ct(world, what, trained, *reader, device);
+    if (trained.config.task == "prompted_segmentation") return evaluate_prompted(world, what, trained, *reader, device);
     if (trained.config.task == "survival") return evaluate_survival(world, what, trained, *reader, device);
     if (trained.config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
     return evaluate_segmentation(world, what, trained, *reader, device);

@@ -44,6 +44,7 @@ public:
     InputCases(comm::World& world, const ResultFolders& folders, CaseDemands demands);
 
     size_t size() const { return ids_.size(); }
+    const std::vector<std::string>& ids() const { return ids_; }
     /// All ranks: `make` gets each case on its rank, as the network sees it.  A case whose files are damaged does not keep the
     /// others from their result: rank 0 throws DataError naming all such cases at the end.
     void each(comm::World& world, const ResultWords& words, const std::function<void(const data::Sample&)>& make) const;

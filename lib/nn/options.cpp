@@ -28,21 +28,25 @@ struct OwnKey {
 
 std::vector<OwnKey> own_keys(const ModelOptions& o) {
     const auto usual = ModelOptions::of(o.name);
-    return {
-        {"init_filters", {"segresnet"}, o.init_filters != usual.init_filters},
-        {"blocks_down", {"segresnet"}, o.blocks_down != usual.blocks_down},
-        {"blocks_up", {"segresnet"}, o.blocks_up != usual.blocks_up},
-        {"channels", {"unet"}, o.channels != usual.channels},
-        {"strides", {"unet"}, o.strides != usual.strides},
-        {"num_res_units", {"unet"}, o.num_res_units != usual.num_res_units},
-        {"base_channels", {"fast_ddpm_3d"}, o.base_channels != usual.base_channels},
-        {"channel_multipliers", {"fast_ddpm_3d"}, o.channel_multipliers != usual.channel_multipliers},
-        {"num_res_blocks", {"fast_ddpm_3d"}, o.num_res_blocks != usual.num_res_blocks},
-        {"attention_levels", {"fast_ddpm_3d"}, o.attention_levels != usual.attention_levels},
-        {"norm_groups", {"segresnet", "fast_ddpm_3d", "resnet_3d", "xray_to_ct"}, o.norm_groups != usual.norm_groups},
-        {"channels_last_3d",
-         {"segresnet", "unet", "fast_ddpm_3d", "resnet_3d"},
-         o.channels_last_3d != usual.channels_last_3d}};
+    return {{"init_filters", {"segresnet"}, o.init_filters != usual.init_filters},
+            {"blocks_down", {"segresnet"}, o.blocks_down != usual.blocks_down},
+            {"blocks_up", {"segresnet"}, o.blocks_up != usual.blocks_up},
+            {"channels", {"unet"}, o.channels != usual.channels},
+            {"strides", {"unet"}, o.strides != usual.strides},
+            {"num_res_units", {"unet"}, o.num_res_units != usual.num_res_units},
+            {"base_channels", {"fast_ddpm_3d"}, o.base_channels != usual.base_channels},
+            {"channel_multipliers", {"fast_ddpm_3d"}, o.channel_multipliers != usual.channel_multipliers},
+            {"num_res_blocks", {"fast_ddpm_3d"}, o.num_res_blocks != usual.num_res_blocks},
+            {"attention_levels", {"fast_ddpm_3d"}, o.attention_levels != usual.attention_levels},
+            {"norm_groups",
+             {"segresnet", "fast_ddpm_3d", "resnet_3d", "xray_to_ct", "prompted_segmentor"},
+             o.norm_groups != usual.norm_groups},
+            {"activation_checkpointing",
+             {"segresnet", "unet", "fast_ddpm_3d", "resnet_3d", "xray_to_ct"},
+             o.activation_checkpointing != usual.activation_checkpointing},
+            {"channels_last_3d",
+             {"segresnet", "unet", "fast_ddpm_3d", "resnet_3d"},
+             o.channels_last_3d != usual.channels_last_3d}};
 }
 
 /// A key of another network would change nothing.
@@ -142,14 +146,15 @@ ModelOptions ModelOptions::of(const std::string& name) {
         options.norm = "batch";
         options.dropout_prob = 0;
     }
-    if (name == "xray_to_ct") options.dropout_prob = 0.1;
+    if (name == "xray_to_ct" || name == "prompted_segmentor") options.dropout_prob = 0.1;
     return options;
 }
 
 void ModelOptions::read(config::Section& section) {
     const std::string before = name;
-    section.choice("name", name, {"segresnet", "unet", "fast_ddpm_3d", "resnet_3d", "xray_to_ct"},
-                   "the network; the sizes of resnet_3d and xray_to_ct are in the sections of these names");
+    section.choice(
+        "name", name, {"segresnet", "unet", "fast_ddpm_3d", "resnet_3d", "xray_to_ct", "prompted_segmentor"},
+        "the network; the sizes of resnet_3d, xray_to_ct and prompted_segmentor are in the sections of these names");
     if (name != before) *this = of(name);
     section.value("init_filters", init_filters, "segresnet: channels at full size; they double at every level below");
     section.value("blocks_down", blocks_down,
@@ -173,12 +178,13 @@ void ModelOptions::read(config::Section& section) {
     section.value(
         "norm_groups", norm_groups,
         "groups of norm: group; must divide init_filters, base_channels (default of fast_ddpm_3d: 32), each of "
-        "resnet_3d.block_inplanes, or 64 of xray_to_ct");
+        "resnet_3d.block_inplanes, 64 of xray_to_ct, or each of prompted_segmentor.channels");
     section.value(
         "dropout_prob", dropout_prob,
         "share that training drops: channels after the first convolution of segresnet, values after every "
         "normalisation of unet (its default: 0.15), values within every block of fast_ddpm_3d (0.1), values after "
-        "attentions and in MLPs of xray_to_ct (0.1); resnet_3d has none but resnet_3d.tabular.dropout_prob");
+        "attentions and in MLPs of xray_to_ct and prompted_segmentor (0.1); resnet_3d has none but "
+        "resnet_3d.tabular.dropout_prob");
     section.value(
         "activation_checkpointing", activation_checkpointing,
         "keep no activations of residual, transformer and decoder blocks and compute them again in backward: less "
@@ -191,6 +197,7 @@ void ModelOptions::read(config::Section& section) {
 int64_t ModelOptions::size_divisor() const {
     if (name == "xray_to_ct") return 1;  // its stages say the sizes of their volumes
     if (name == "resnet_3d") return 1;   // takes volumes of any size
+    if (name == "prompted_segmentor") return 1;  // the depth of its encoder is not known here
     if (name == "unet") return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
     const auto& levels = name == "fast_ddpm_3d" ? channel_multipliers : blocks_down;
     return int64_t{1} << (levels.size() - 1);
@@ -204,6 +211,7 @@ std::string ModelOptions::problem() const {
     if (name == "unet") return unet_problem(*this);
     if (name == "xray_to_ct") return xray_to_ct_problem(*this);
     if (name == "resnet_3d") return resnet_3d_problem(*this);
+    if (name == "prompted_segmentor") return "";  // PromptedSegmentorOptions looks
     return name == "fast_ddpm_3d" ? fast_ddpm_3d_problem(*this) : segresnet_problem(*this);
 }
 

@@ -15,7 +15,8 @@ namespace vox::nn {
 
 /// Which network, and how it is built: the section `model` of a configuration.  The defaults are those of the network named:
 /// MONAI's BraTS SegResNet, the residual U-Net of Prostate158, the 3-D network of Fast-DDPM, or, with options of their own beside these,
-/// MONAI's 3-D ResNets (ResNet3dOptions) and the cascade from X-rays to CT (XrayToCtOptions).
+/// MONAI's 3-D ResNets (ResNet3dOptions), the cascade from X-rays to CT (XrayToCtOptions) and a network that is asked
+/// (PromptedSegmentorOptions).
 struct ModelOptions {
     std::string name = "segresnet";
     int64_t init_filters = 16;  // segresnet
@@ -29,7 +30,7 @@ struct ModelOptions {
     int64_t num_res_blocks = 2;  // fast_ddpm_3d
     std::vector<int64_t> attention_levels;  // fast_ddpm_3d; 0 is full size
     std::string norm = "group";
-    int64_t norm_groups = 8;  // segresnet, fast_ddpm_3d, resnet_3d, xray_to_ct
+    int64_t norm_groups = 8;  // segresnet, fast_ddpm_3d, resnet_3d, xray_to_ct, prompted_segmentor
     double dropout_prob = 0.2;
     bool activation_checkpointing = false;
     bool channels_last_3d = false;

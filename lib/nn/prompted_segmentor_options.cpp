@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/section.hpp"
 #include "core/text.hpp"
 #include "core/tokens.hpp"
 #include "nn/norm.hpp"
+#include "nn/options.hpp"
 
 namespace vox::nn {
 namespace {
@@ -13,6 +15,28 @@ namespace {
 using core::concat;
 
 }  // namespace
+
+void PromptedSegmentorOptions::read(config::Section& section, const ModelOptions& model) {
+    if (model.name == "prompted_segmentor") {  // else nothing is built of these
+        norm = model.norm;
+        norm_groups = model.norm_groups;
+        dropout_prob = model.dropout_prob;
+    }
+    section.value("channels", channels,
+                  "channels of each level of the encoder, from full size down; each halves the size");
+    section.value("token_channels", token_channels, "of the tokens of images, words and points");
+    section.value("heads", heads, "of attentions; divides token_channels");
+    section.value("fusion_blocks", fusion_blocks, "blocks in which the image's tokens attend to the prompt");
+    section.value("text_blocks", text_blocks, "blocks of the encoder of words");
+    section.value("answer_blocks", answer_blocks,
+                  "blocks of the decoder of answers; 0: the network answers with masks only");
+    section.value("most_tokens", most_tokens, "words of a prompt, its begin and end counted; longer ones are refused");
+    section.value("most_answer_tokens", most_answer_tokens, "the same of an answer");
+    auto whole = *this;
+    if (whole.vocabulary_size == 0) whole.vocabulary_size = core::kEndToken + 2;  // the data say how large it is
+    const auto found = whole.problem();
+    section.require(found.empty(), found);
+}
 
 std::string PromptedSegmentorOptions::problem() const {
     const std::vector<std::pair<const char*, int64_t>> counts{

@@ -67,4 +67,16 @@ std::unique_ptr<SurvivalPredictor> make_survival_predictor(const TrainedRun& tra
                                                trained.config.survival.eval_times);
 }
 
+std::unique_ptr<PromptedPredictor> make_prompted_predictor(const TrainedRun& trained, at::Device device) {
+    check_task(trained, "prompted_segmentation");
+    auto facts = PromptedFacts::from_texts(trained.state.manifest.facts);
+    auto network = facts.complete(trained.config.prompted_segmentor);
+    network.norm = for_one_rank(trained.config.model).norm;
+    const auto model = std::make_shared<nn::PromptedSegmentor>(network, 0, nullptr);
+    take_weights(*model, trained, device);
+    const auto& data = trained.config.data;
+    return std::make_unique<PromptedPredictor>(model, std::move(facts), network,
+                                               WholeImages{data.whole(), data.intensities()});
+}
+
 }  // namespace vox::tasks

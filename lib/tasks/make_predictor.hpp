@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "tasks/prompted_predictor.hpp"
 #include "tasks/segmentation_predictor.hpp"
 #include "tasks/survival_predictor.hpp"
 #include "tasks/synthesis_predictor.hpp"
@@ -15,5 +16,6 @@ std::unique_ptr<SegmentationPredictor> make_segmentation_predictor(const Trained
 std::unique_ptr<SynthesisPredictor> make_synthesis_predictor(const TrainedRun& trained, at::Device device);
 std::unique_ptr<XrayToCtPredictor> make_xray_to_ct_predictor(const TrainedRun& trained, at::Device device);
 std::unique_ptr<SurvivalPredictor> make_survival_predictor(const TrainedRun& trained, at::Device device);
+std::unique_ptr<PromptedPredictor> make_prompted_predictor(const TrainedRun& trained, at::Device device);
 
 }  // namespace vox::tasks

@@ -30,8 +30,9 @@ const TaskConfig& checked(const TaskConfig& config, const TaskContext& context, 
         throw core::ConfigError(
             "model.norm: 'batch' normalises each rank by its own items, so that ranks drift apart; "
             "use 'sync_batch' on more than one rank");
-    // Stages check their sizes, ResNets take any, and both what they are given.
-    if (config.task == "xray_to_ct" || config.task == "survival") return config;
+    // Stages and what is asked check their sizes, ResNets take any, and all what they are given.
+    if (config.task == "xray_to_ct" || config.task == "survival" || config.task == "prompted_segmentation")
+        return config;
     if (!config.data.resize.empty())
         throw core::ConfigError(core::concat(
             "data.resize: ", config.task,

@@ -27,7 +27,9 @@ const std::vector<Owner>& owners() {
                                         {"synthesis.", {"synthesis"}},
                                         {"xray_to_ct.", {"xray_to_ct"}},
                                         {"resnet_3d.", {"survival"}},
-                                        {"survival.", {"survival"}}};
+                                        {"survival.", {"survival"}},
+                                        {"prompted_segmentor.", {"prompted_segmentation"}},
+                                        {"prompted_segmentation.", {"prompted_segmentation"}}};
     return all;
 }
 
@@ -49,6 +51,15 @@ void set_defaults(TaskConfig& config) {
         config.data.crop_size.clear();
         return;
     }
+    if (config.task == "prompted_segmentation") {
+        config.model = nn::ModelOptions::of("prompted_segmentor");
+        config.data.normalisation = "zscore";
+        config.data.resize = {96, 96, 96};
+        config.data.resize_mode = "trilinear";
+        config.data.crop_size.clear();
+        config.data.flip_axes = {2};  // words that name sides are exchanged with them
+        return;
+    }
     config.model = nn::ModelOptions::of("xray_to_ct");
     config.data.flip_axes = {2};  // left and right: other bodies do not exist
     config.diffusion = usual_xray_diffusion();
@@ -64,14 +75,15 @@ std::string why_without_effect(const CascadeOptions& cascade, const std::string&
 }
 
 const std::vector<std::string>& networks_of(const std::string& task) {
-    static const std::vector<std::string> cascades{"xray_to_ct"}, resnets{"resnet_3d"};
+    static const std::vector<std::string> cascades{"xray_to_ct"}, resnets{"resnet_3d"}, prompted{"prompted_segmentor"};
     if (task == "survival") return resnets;
+    if (task == "prompted_segmentation") return prompted;
     if (task == "segmentation") return nn::model_names();
     return task == "synthesis" ? nn::denoising_model_names() : cascades;
 }
 
 void check_together(const config::Section& root, const TaskConfig& config) {
-    for (const std::string task : {"segmentation", "synthesis", "xray_to_ct", "survival"}) {
+    for (const std::string task : {"segmentation", "synthesis", "xray_to_ct", "survival", "prompted_segmentation"}) {
         const auto& networks = networks_of(task);
         if (task == config.task || std::ranges::find(networks, config.model.name) == networks.end()) continue;
         root.require(false, core::concat("task '", config.task, "' cannot train the network '", config.model.name,
@@ -82,6 +94,13 @@ void check_together(const config::Section& root, const TaskConfig& config) {
                  "task 'synthesis' needs data.normalisation: percentile: a diffusion works on intensities of -1 .. 1");
     root.require(config.task != "survival" || !config.data.resize.empty(),
                  "task 'survival' needs data.resize: a risk belongs to the whole case, not to a crop of it");
+    root.require(config.task != "prompted_segmentation" || !config.data.resize.empty(),
+                 "task 'prompted_segmentation' needs data.resize: the sides that a prompt names are those of the whole "
+                 "image, not of a crop of it");
+    root.require(
+        config.task != "prompted_segmentation" || !config.data.spatial.any(),
+        "task 'prompted_segmentation' cannot have data.spatial: what is turned or moved is no longer where its prompt "
+        "says; flips are possible, which exchange the words of sides");
     if (config.task != "xray_to_ct") return;
     root.require(config.data.normalisation == "window",
                  "task 'xray_to_ct' needs data.normalisation: window: Hounsfield units are the same in every case");
@@ -105,7 +124,8 @@ infer::DiffusionOptions usual_xray_diffusion() {
 }
 
 void TaskConfig::read(config::Section& root) {
-    root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct", "survival"}, "what is trained");
+    root.choice("task", task, {"segmentation", "synthesis", "xray_to_ct", "survival", "prompted_segmentation"},
+                "what is trained");
     set_defaults(*this);
     root.value("seed", seed, "of order, crops, augmentation, dropout, noise and initial weights");
     root.require(seed >= 0, "seed must not be negative");
@@ -122,6 +142,12 @@ void TaskConfig::read(config::Section& root) {
     resnet_3d.read(resnet_section, model);
     config::Section survival_section = root.section("survival", "survival: what of an outcome is learnt, and judged");
     survival.read(survival_section);
+    config::Section segmentor_section =
+        root.section("prompted_segmentor", "model.name: prompted_segmentor: its architecture");
+    prompted_segmentor.read(segmentor_section, model);
+    config::Section prompted_section = root.section(
+        "prompted_segmentation", "prompted_segmentation: what a network is asked, and what its answers count");
+    prompted.read(prompted_section);
     config::Section data_section = root.section("data", "reading and augmenting");
     data.read(data_section);
     data.seed = seed;

@@ -12,8 +12,10 @@
 #include "loss/options.hpp"
 #include "metrics/options.hpp"
 #include "nn/options.hpp"
+#include "nn/prompted_segmentor_options.hpp"
 #include "nn/resnet_3d_options.hpp"
 #include "tasks/cascade_options.hpp"
+#include "tasks/prompted_options.hpp"
 #include "tasks/survival_options.hpp"
 #include "tasks/synthesis_options.hpp"
 
@@ -31,6 +33,8 @@ struct TaskConfig {
     CascadeOptions xray_to_ct;
     nn::ResNet3dOptions resnet_3d;
     SurvivalOptions survival;
+    nn::PromptedSegmentorOptions prompted_segmentor;
+    PromptedOptions prompted;
     infer::SlidingWindowOptions infer;
     infer::CleanUpOptions clean_up;
     metrics::Options metrics;

@@ -1,4 +1,5 @@
 """What runs on 1, 2, 3 and 4 ranks have in common: a data set whose epochs end unevenly, a configuration a task, and the comparison."""
+import prompted_cases
 import support
 
 # 5 training cases, 2 crops each: an epoch is 10 items in global micro-batches of 4, 4 and 2, so that the last one leaves
@@ -58,6 +59,14 @@ SURVIVAL = {
     "resnet_3d.tabular.dropout_prob": 0.2,
     "survival.events_per_batch": 1,
 }
+# And of the one that is asked: words, points and boxes of flipped volumes, with positions and answers.
+PROMPTED = {
+    **prompted_cases.TINY,
+    "train.steps": 20,
+    "train.replica_check_every": 5,
+    "model.norm": "sync_batch",
+    "model.dropout_prob": 0.2,
+}
 ADAMW = {"train.precision": "fp64", "train.optimizer.name": "adamw", "train.optimizer.lr": 1e-3}
 SGD = {"train.precision": "fp32", "train.optimizer.name": "sgd", "train.optimizer.lr": 1e-3, "train.optimizer.momentum": 0.9}
 
@@ -80,7 +89,7 @@ def people():
 
 class Case(support.Case):
     def losses(self, ranks, values, figure):
-        makers = {"xray_to_ct": bodies, "survival": people}
+        makers = {"xray_to_ct": bodies, "survival": people, "prompted_segmentation": lambda: prompted_cases.shards(8, "0.75,0.25,0")}
         shards = makers.get(values.get("task"), lambda: support.phantom_shards(CASES, 32, split="0.84,0.16,0"))()
         folder, nothing = self.folder / f"np{ranks}", self.folder / "nothing.yaml"
         nothing.write_text("{}")

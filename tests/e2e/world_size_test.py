@@ -1,6 +1,6 @@
 """The same run on 1, 2, 3 and 4 ranks has the same losses: augmentation, dropout, SyncBN and an uneven last batch included."""
 import support
-from world_size_cases import ADAMW, RUN, SGD, SURVIVAL, SYNTHESIS, XRAYS, Case
+from world_size_cases import ADAMW, PROMPTED, RUN, SGD, SURVIVAL, SYNTHESIS, XRAYS, Case
 
 
 class WorldSize(Case):
@@ -18,6 +18,9 @@ class WorldSize(Case):
 
     def test_survival_fp64_adamw(self):
         self.compare(1e-10, ADAMW, SURVIVAL, "c_index", 1e-6)
+
+    def test_prompted_fp64_adamw(self):
+        self.compare(1e-10, ADAMW, PROMPTED, "dice", 1e-6)
 
     def test_accumulation_makes_the_same_batch(self):
         values = {**RUN, **ADAMW, "model.norm": "group", "data.global_batch_size": 4, "data.samples_per_case": 4}

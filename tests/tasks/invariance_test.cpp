@@ -10,6 +10,7 @@
 #include "support/world.hpp"
 #include "tasks/make_task.hpp"
 #include "tasks/phantom_dataset.hpp"
+#include "tasks/prompted_dataset.hpp"
 #include "tasks/survival_dataset.hpp"
 #include "train/grad_reducer.hpp"
 
@@ -115,6 +116,31 @@ TaskConfig survival(const std::string& objective) {
     return config;
 }
 
+/// Words, points and boxes of flipped volumes, with positions and answers to learn, and dropout.
+TaskConfig prompts() {
+    TaskConfig config;
+    config.task = "prompted_segmentation";
+    config.model = nn::ModelOptions::of("prompted_segmentor");
+    auto& network = config.prompted_segmentor;
+    network.channels = {4, 8};
+    network.norm = "sync_batch";
+    network.token_channels = 16;
+    network.heads = 2;
+    network.dropout_prob = 0.2;
+    config.prompted.prompts = {"words", "points", "boxes"};
+    config.data.resize = {8, 8, 8};
+    config.data.crop_size.clear();
+    config.data.foreground_ratio = 0;
+    config.data.normalisation = "zscore";
+    config.data.threads = 1;
+    return config;
+}
+
+std::filesystem::path lesions(comm::World& world, const std::filesystem::path& folder) {
+    world.on_root("making lesions", [&] { test::make_prompted(folder, 5); });
+    return folder;
+}
+
 /// Everybody has an event, two of them at one time.
 std::filesystem::path people(comm::World& world, const std::filesystem::path& folder) {
     world.on_root("making people", [&] {
@@ -148,6 +174,7 @@ const Recipe kRecipes[]{
      [](comm::World& world, const std::filesystem::path& folder) { return test::body_shards(world, folder, 5); }},
     {"Cox", [] { return survival("cox"); }, people},
     {"Concordance", [] { return survival("concordance"); }, people},
+    {"Prompts", prompts, lesions},
     {"TableOutOfVolumes", [] { return survival("regression"); }, people},
 };
 
