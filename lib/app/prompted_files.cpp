@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "data/case_grid.hpp"
 #include "report/files.hpp"
+#include "report/png.hpp"
 
 namespace vox::app {
 namespace {
@@ -62,10 +63,20 @@ std::string csv_cell(const std::string& text) {
     return quoted + '"';
 }
 
-void write_mask(const std::filesystem::path& file, const data::CaseInfo& info, const at::Tensor& mask) {
-    const at::Tensor labels = mask.to(at::kByte).contiguous();
-    data::write_nifti(
-        file, data::restore_label_map(info, {labels.const_data_ptr<uint8_t>(), static_cast<size_t>(labels.numel())}));
+/// mask [D,H,W] bool: of a volume a label map on its files' grid, of a picture one where 255 is inside.
+std::string write_mask(const std::filesystem::path& stem, const data::CaseInfo& info, const at::Tensor& mask,
+                       data::PositionSpace space) {
+    const bool is_picture = space == data::PositionSpace::image;
+    const at::Tensor labels = mask.to(at::kByte).mul_(is_picture ? 255 : 1).contiguous();
+    const std::span<const uint8_t> values(labels.const_data_ptr<uint8_t>(), static_cast<size_t>(labels.numel()));
+    const std::filesystem::path file = concat(stem.string(), is_picture ? ".png" : ".nii.gz");
+    if (is_picture) {
+        report::write_png(file,
+                          {labels.size(1), labels.size(2), 1, std::vector<uint8_t>(values.begin(), values.end()), {}});
+    } else {
+        data::write_nifti(file, data::restore_label_map(info, values));
+    }
+    return file.filename().string();
 }
 
 /// The masks of a case, and its lines of answers.csv.
@@ -78,8 +89,8 @@ std::string answer_case(const data::Sample& stored, const ResultFolders& folders
     std::string lines;
     for (size_t i = 0; i < questions.size(); ++i) {
         const auto answer = predictor.ask(seen, questions[i], true);
-        const std::string name = concat(info.id, prompts.size() > 1 ? concat('_', i + 1) : "", ".nii.gz");
-        write_mask(folders.output / name, info, answer.mask);
+        const std::string stem = concat(info.id, prompts.size() > 1 ? concat('_', i + 1) : "");
+        const std::string name = write_mask(folders.output / stem, info, answer.mask, predictor.facts().space);
         const std::array<std::string, 5> cells{info.id, prompts[i].text(), name,
                                                predictor.position_text(answer.position), answer.words};
         for (size_t c = 0; c < cells.size(); ++c) lines += concat(c > 0 ? "," : "", csv_cell(cells[c]));
