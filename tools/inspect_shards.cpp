@@ -1,5 +1,6 @@
 // Shows what a folder of shards holds, checks every chunk of it, and writes cases back as NIfTI.
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -55,8 +56,30 @@ void print_summary(const ShardReader& reader) {
         std::cout << info.split << '\t' << info.id << '\t' << vox::core::join(info.shape, "x") << ' '
                   << vox::data::voxel_type_name(info.type) << '\t' << vox::core::join(info.spacing_mm, "x") << " mm";
         for (const auto& [value, voxels] : info.label_voxels) std::cout << "\t" << value << ':' << voxels;
+        if (!info.prompts.empty()) {
+            std::cout << '\t' << info.prompts.targets.size() << " targets, " << info.prompts.questions.size()
+                      << " questions";
+        }
         std::cout << (info.has_label ? "\n" : "\tno label\n");
     }
+}
+
+void print_prompts(const vox::data::CasePrompts& prompts) {
+    using namespace vox::data;
+    for (size_t i = 0; i < prompts.targets.size(); ++i) {
+        const auto& target = prompts.targets[i];
+        const auto about = std::ranges::count(prompts.questions, i, &PromptQuestion::target);
+        std::cout << "target " << target.value << '\t' << target.structure << "\tfrom ["
+                  << vox::core::join(target.box.start, ",") << "] size [" << vox::core::join(target.box.size, ",")
+                  << "]\t"
+                  << (target.position < 0 ? "on a middle plane"
+                                          : position_text(position_of_class(target.position, prompts.space),
+                                                          prompts.space, PositionDetail::whole))
+                  << '\t' << about << " questions\n";
+    }
+    for (const auto& one : prompts.questions)
+        std::cout << "question " << prompts.targets[one.target].value << '\t' << one.question << '\t' << one.answer
+                  << '\n';
 }
 
 void print_case(const vox::data::CaseInfo& info) {
@@ -72,6 +95,7 @@ void print_case(const vox::data::CaseInfo& info) {
                   << s.voxels << " voxels\n";
     }
     for (const auto& [name, text] : info.columns) std::cout << name << "\t" << text << '\n';
+    print_prompts(info.prompts);
 }
 
 void export_case(const ShardReader& reader, size_t index, const fs::path& folder) {

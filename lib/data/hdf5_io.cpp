@@ -121,6 +121,10 @@ void put_dataset(Id group, const std::string& name, std::span<const uint64_t> va
     put_dataset_of(group, name, H5T_STD_U64LE, values.data(), shape);
 }
 
+void put_dataset(Id group, const std::string& name, const std::string& bytes) {
+    put_dataset_of(group, name, H5T_STD_U8LE, bytes.data(), {bytes.size()});
+}
+
 void StrictReader::fail(const std::string& why) const { throw DataError(concat(where_, ": ", why)); }
 
 template <class T>
@@ -213,6 +217,15 @@ std::vector<uint64_t> StrictReader::dataset_u64(const std::string& name, const S
 }
 std::vector<uint32_t> StrictReader::dataset_u32(const std::string& name, const Shape& shape) const {
     return dataset<uint32_t>(name, H5T_STD_U32LE, shape);
+}
+std::string StrictReader::dataset_bytes(const std::string& name, size_t limit) const {
+    const Handle opened = open_dataset(object_, name, where_);
+    const Handle space(H5Dget_space(opened), &H5Sclose);
+    const Shape shape = shape_of(space);
+    if (shape.size() != 1 || shape[0] < 1 || shape[0] > limit)
+        fail(concat("the dataset '", name, "' has shape ", show(shape), ", expected 1 to ", limit, " bytes"));
+    const auto bytes = dataset<uint8_t>(name, H5T_STD_U8LE, shape);
+    return {bytes.begin(), bytes.end()};
 }
 
 bool has_link(Id group, const std::string& name, const std::string& where) {

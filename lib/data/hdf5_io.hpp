@@ -49,6 +49,7 @@ void put(Id object, const char* name, std::span<const std::string> values);
 void put(Id object, const char* name, const std::string& value);
 void put_dataset(Id group, const std::string& name, std::span<const uint32_t> values, const Shape& shape);
 void put_dataset(Id group, const std::string& name, std::span<const uint64_t> values, const Shape& shape);
+void put_dataset(Id group, const std::string& name, const std::string& bytes);  // uint8 [bytes]
 
 /// Reads attributes and small datasets of one object.  Everything throws DataError that starts with `where` and says what
 /// was expected, before memory is taken.
@@ -68,6 +69,7 @@ public:
     /// Datasets inside this group: contiguous, not filtered, not linked from elsewhere.
     std::vector<uint64_t> dataset_u64(const std::string& name, const Shape& shape) const;
     std::vector<uint32_t> dataset_u32(const std::string& name, const Shape& shape) const;
+    std::string dataset_bytes(const std::string& name, size_t limit) const;  // uint8, 1 to `limit` of them
 
     [[noreturn]] void fail(const std::string& why) const;
     const std::string& where() const { return where_; }

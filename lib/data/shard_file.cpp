@@ -10,6 +10,7 @@
 #include "data/case_attributes.hpp"
 #include "data/checksum.hpp"
 #include "data/shard_format.hpp"
+#include "data/stored_prompts.hpp"
 
 namespace vox::data {
 namespace {
@@ -159,6 +160,7 @@ StoredCase ShardFile::read_case(const std::string& id) const {
     }
     if (hdf5::has_link(group, format::kViews, where)) read_views(group, concat(where, ": views"), found);
     read_case_attributes(group, image, label, where, found.info, found.stored_labels);
+    if (hdf5::has_link(group, format::kPrompts, where)) read_prompts(group, where, found.info);
     const StrictReader reader(group, where);
     found.fingerprint = reader.text("fingerprint");
     found.label_scheme = reader.text("label_scheme");
@@ -185,6 +187,21 @@ StoredCase ShardFile::read_case(const std::string& id) const {
         from += counts[i++];
     }
     return found;
+}
+
+void ShardFile::read_prompts(hdf5::Id group, const std::string& where, CaseInfo& info) const {
+    const std::string text = StrictReader(group, where).dataset_bytes(format::kPrompts, format::kMaxPromptBytes);
+    const Handle dataset = hdf5::open_dataset(group, format::kPrompts, where);
+    const StrictReader reader(dataset, concat(where, ": prompts"));
+    if (hex(xxh3_64(std::string_view(text))) != reader.text("xxh3"))
+        reader.fail("they are damaged (wrong checksum).  Convert the case again.");
+    try {
+        info.prompts = prompts_from_text(text);
+        if (info.prompts.empty()) throw DataError("there is no target");
+        check_prompts(info);
+    } catch (const DataError& error) {
+        reader.fail(error.what());
+    }
 }
 
 void ShardFile::read_views(hdf5::Id group, const std::string& where, StoredCase& found) const {

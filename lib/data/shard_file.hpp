@@ -37,6 +37,7 @@ public:
 private:
     ChunkedArray read_array(hdf5::Id group, hdf5::Id dataset, const std::string& name, size_t rank,
                             const std::string& where) const;
+    void read_prompts(hdf5::Id group, const std::string& where, CaseInfo& info) const;
     void read_views(hdf5::Id group, const std::string& where, StoredCase& found) const;
     void read_places(hdf5::Id group, hdf5::Id dataset, const std::string& name, ChunkedArray& array,
                      const std::string& where) const;

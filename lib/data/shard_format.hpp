@@ -20,6 +20,7 @@ inline constexpr const char* kImage = "image";
 inline constexpr const char* kLabel = "label";
 inline constexpr const char* kViews = "views";
 inline constexpr const char* kForeground = "foreground_positions";
+inline constexpr const char* kPrompts = "prompts";
 inline constexpr const char* kChecksumSuffix = "_chunk_xxh3";  // image_chunk_xxh3, label_chunk_xxh3
 inline constexpr const char* kTableSuffix = "_chunk_table";    // image_chunk_table, label_chunk_table
 
@@ -46,6 +47,9 @@ inline constexpr size_t kMaxChunkBytes = size_t{8} << 20;
 inline constexpr int64_t kMaxChunks = 1 << 22;
 inline constexpr size_t kMaxTexts = 4096;  // entries of a text attribute
 inline constexpr size_t kMaxTextBytes = 4096;  // bytes of one text
+inline constexpr size_t kMaxPromptBytes = size_t{4} << 20;  // of one case, as JSON
+inline constexpr size_t kMaxTargets = 255;  // of one case
+inline constexpr size_t kMaxQuestions = 65536;  // of one case
 inline constexpr size_t kMaxCasesPerShard = 1 << 17;
 inline constexpr size_t kMaxDatasetBytes = size_t{256} << 20;  // dataset.json
 

@@ -15,6 +15,7 @@
 #include "data/checksum.hpp"
 #include "data/chunked_array.hpp"
 #include "data/durable_file.hpp"
+#include "data/stored_prompts.hpp"
 
 namespace vox::data {
 namespace {
@@ -94,6 +95,24 @@ void check_limits(const CaseData& data) {
                 "the case's voxels do not fit its shape");
 }
 
+/// The text of them.
+std::string checked_prompts(const CaseInfo& info) {
+    try {
+        check_prompts(info);
+        std::string text = prompts_to_text(info.prompts);
+        if (text.size() <= format::kMaxPromptBytes) return text;
+        throw DataError(concat("its prompts are ", text.size(), " bytes, over the limit of ", format::kMaxPromptBytes));
+    } catch (const DataError& error) {
+        throw DataError(concat("case ", info.id, ": ", error.what()));
+    }
+}
+
+void write_prompts(hdf5::Id group, const std::string& text) {
+    hdf5::put_dataset(group, format::kPrompts, text);
+    const Handle dataset = hdf5::open_dataset(group, format::kPrompts, "what was written just now");
+    hdf5::put(dataset, "xxh3", hex(xxh3_64(std::string_view(text))));
+}
+
 }  // namespace
 
 ShardWriter::ShardWriter(std::filesystem::path file, Codec codec, std::string label_scheme, int64_t edge)
@@ -131,6 +150,7 @@ void ShardWriter::add(const CaseData& data) {
     const CaseInfo& info = data.info;
     check_case_id(info.id);
     check_limits(data);
+    const std::string prompts = checked_prompts(info);
     try {
         Handle group(H5Gcreate2(cases_, info.id.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), &H5Gclose);
         if (!group.valid()) throw WriteError("HDF5 cannot make the case's group (is the id there twice?)");
@@ -143,6 +163,7 @@ void ShardWriter::add(const CaseData& data) {
             write_foreground(group, data);
         }
         if (!info.views.empty()) write_views(group, data);
+        if (!info.prompts.empty()) write_prompts(group, prompts);
         write_case_attributes(group, image, label, info, data.stored_labels);
         hdf5::put(group, "fingerprint", data.fingerprint);
         hdf5::put(group, "label_scheme", label_scheme_);
