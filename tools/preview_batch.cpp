@@ -61,7 +61,7 @@ Image draw_item(const at::Tensor& image, const at::Tensor& label, const vox::dat
 
 Image draw_batches(const vox::app::RunConfig& config, int64_t batches) {
     const vox::data::Options& data = config.task.data;
-    const vox::data::ShardReader reader(config.shards, data.cache_bytes());
+    const vox::data::ShardReader reader(config.shards, data.cache_bytes(), data.fold_choice());
     const int64_t items = vox::data::resolve_global_micro_batch(data, 1, config.train.accumulation);
     vox::data::Loader loader(reader, data, items, 0, 1, at::kCPU, at::kFloat);
     std::vector<Image> rows;

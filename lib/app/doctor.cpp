@@ -27,7 +27,7 @@ struct Request {
     std::filesystem::path shards, run;
 
     comm::Options comm() const { return config ? config->comm : comm::Options{}; }
-    core::Index3 crop() const { return config ? config->task.data.crop() : data::Options{}.crop(); }
+    data::Options data() const { return config ? config->task.data : data::Options{}; }
 };
 
 Request read_request(comm::World& world, Findings& findings, const Arguments& arguments) {
@@ -126,7 +126,7 @@ core::ExitCode examine(comm::World& ranks, const Arguments& arguments) {
     const int64_t threads =
         examine_threads(*world, findings, request.config ? request.config->train.threads_per_rank : 0);
     const auto comm = examine_communication(*world, findings, request.comm());
-    const bool data_ok = !request.shards.empty() && examine_shards(*world, findings, request.shards, request.crop());
+    const bool data_ok = !request.shards.empty() && examine_shards(*world, findings, request.shards, request.data());
     if (!request.run.empty()) examine_folder(*world, findings, request.run);
     if (request.has_config) examine_run(*world, findings, request, comm.get(), data_ok, threads);
     return findings.finish();

@@ -115,13 +115,13 @@ Finding examine_read_rate(comm::World& world, const std::filesystem::path& folde
 }  // namespace
 
 bool examine_shards(comm::World& world, Findings& findings, const std::filesystem::path& folder,
-                    const core::Index3& crop) {
+                    const data::Options& options) {
     std::unique_ptr<data::ShardReader> reader;
     data::DatasetIndex index;
     const bool opened = findings.check("shards", [&] {
         world.together("opening the shards", [&] {
             std::string digest;
-            reader = std::make_unique<data::ShardReader>(folder);
+            reader = std::make_unique<data::ShardReader>(folder, 0, options.fold_choice());
             index = data::read_dataset_index(folder, digest);
         });
         return examine_contents(world, *reader, index);
@@ -131,7 +131,8 @@ bool examine_shards(comm::World& world, Findings& findings, const std::filesyste
         findings.skip("reading", "the shards cannot be used");
         return false;
     }
-    const bool decodes = findings.check("decoding", [&] { return examine_decoding(world, *reader, index, crop); });
+    const bool decodes =
+        findings.check("decoding", [&] { return examine_decoding(world, *reader, index, options.crop()); });
     findings.check("reading", [&] { return examine_read_rate(world, folder, index); });
     return decodes;
 }

@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "app/findings.hpp"
-#include "core/geometry.hpp"
+#include "data/options.hpp"
 
 namespace vox::app {
 
-/// All ranks: the shards open alike on every rank, splits have cases, a crop of `crop` voxels [D,H,W] of each file decodes with
-/// right checksums, and how fast the files are read.  Returns false where training on them cannot work.
+/// All ranks: the shards open alike on every rank, splits have cases, a crop as `data` takes it of each file decodes with right
+/// checksums, and how fast the files are read.  Returns false where training on them cannot work.
 bool examine_shards(comm::World& world, Findings& findings, const std::filesystem::path& folder,
-                    const core::Index3& crop);
+                    const data::Options& data);
 
 }  // namespace vox::app

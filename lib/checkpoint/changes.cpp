@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/values.hpp"
+#include "core/error.hpp"
 #include "core/text.hpp"
 
 namespace vox::checkpoint {
@@ -27,6 +28,25 @@ std::vector<std::string> changes(const Manifest& saved, const Manifest& now) {
     }
     compare("data set", saved.dataset_digest, now.dataset_digest);
     return result;
+}
+
+void check_same_folds(const Manifest& saved, const Manifest& now) {
+    const auto before = config::values_of(saved.config_yaml, "the checkpoint's configuration");
+    const auto here = config::values_of(now.config_yaml, "this configuration");
+    const auto of = [](const auto& values, const std::string& key) {
+        const auto found = values.find(key);
+        return found == values.end() ? std::string() : found->second;
+    };
+    std::vector<std::string> keys{"data.fold_column", "data.fold", "data.folds"};
+    const auto cut = of(before, "data.folds");
+    if (!cut.empty() && cut != "0") keys.emplace_back("seed");  // of the hash
+    for (const auto& key : keys) {
+        if (!before.contains(key)) continue;  // saved by a program without folds
+        if (of(before, key) == of(here, key)) continue;
+        throw core::ConfigError(
+            core::concat(key, " is ", of(here, key), ", was ", of(before, key),
+                         ": cases that this run learnt of would validate it.  Give another --run for another fold"));
+    }
 }
 
 }  // namespace vox::checkpoint

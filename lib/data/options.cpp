@@ -56,6 +56,20 @@ void check_crop(const Options& options, const config::Section& section) {
     check_probability(section, "foreground_ratio", options.foreground_ratio);
 }
 
+void check_folds(const Options& options, const config::Section& section) {
+    section.require(options.fold >= -1, concat("fold: ", options.fold, " must be a fold's number, or -1"));
+    section.require(options.folds == 0 || options.folds >= 2,
+                    concat("folds: ", options.folds, " must be 2 or more, or 0 to cut none"));
+    section.require(options.folds == 0 || options.fold_column.empty(),
+                    concat("fold_column: ", options.fold_column, " and folds: ", options.folds,
+                           " contradict each other: the column says which fold a case is in; give one of them"));
+    section.require(options.fold < 0 || options.folds > 0 || !options.fold_column.empty(),
+                    concat("fold: ", options.fold, " of what?  Give fold_column, or folds"));
+    section.require(options.folds == 0 || (options.fold >= 0 && options.fold < options.folds),
+                    concat("folds: ", options.folds, " needs fold, 0 .. ", options.folds - 1,
+                           ": which of them validates; it is ", options.fold));
+}
+
 void check_augmentation(const Options& options, const config::Section& section) {
     std::vector<int64_t> axes = options.flip_axes;
     std::sort(axes.begin(), axes.end());
@@ -107,6 +121,17 @@ void Options::read(config::Section& section) {
     section.value("samples_per_case", samples_per_case, "crops of each case an epoch");
     section.value("max_cases", max_cases,
                   "train with the first so many cases (by name) of the split, and validate with as many; 0: all");
+    section.value(
+        "fold_column", fold_column,
+        "cross-validation: the column of the data set's table that says which cases train and validate in this "
+        "run, in place of the shards: train, val and test, or numbers of folds; empty: the shards say it");
+    section.value(
+        "fold", fold,
+        "the fold that validates, the others train: a number in fold_column, or 0 .. folds - 1; -1: none is said");
+    section.value(
+        "folds", folds,
+        "cross-validation without a column: as many folds, by a hash of case and seed; cases of the split test "
+        "stay that; 0: none");
     section.value("foreground_ratio", foreground_ratio, "share of crops centred at a labelled voxel, 0 .. 1");
     section.choice(
         "normalisation", normalisation, {"zscore_nonzero", "zscore", "unit_range", "percentile", "window", "none"},
@@ -126,6 +151,7 @@ void Options::read(config::Section& section) {
     section.value("drop_last", drop_last, "leave out the short last micro-batch of an epoch");
     check_batch(*this, section);
     check_crop(*this, section);
+    check_folds(*this, section);
     check_augmentation(*this, section);
     config::Section moving =
         section.section("spatial", "how crops are moved: the middle of what is read, sampled elsewhere");

@@ -8,6 +8,7 @@
 #include "config/section.hpp"
 #include "core/geometry.hpp"
 #include "data/epoch_sampler.hpp"
+#include "data/folds.hpp"
 #include "data/intensity_options.hpp"
 #include "data/resize.hpp"
 #include "data/spatial_options.hpp"
@@ -22,6 +23,9 @@ struct Options {
     std::vector<int64_t> crop_size{96, 96, 96};  // D, H, W
     int64_t samples_per_case = 1;
     int64_t max_cases = 0;
+    std::string fold_column;
+    int64_t fold = -1;
+    int64_t folds = 0;
     double foreground_ratio = 0.33;
     std::vector<int64_t> resize;  // D, H, W of whole cases; empty: crops
     std::string resize_mode = "area";
@@ -44,6 +48,8 @@ struct Options {
     /// Takes the keys above out of section `data`.  Throws ConfigError for values that cannot work or contradict each other.
     void read(config::Section& section);
 
+    /// Which cases train and validate, where the shards do not say it.
+    Folds fold_choice() const { return {fold_column, fold, folds, seed}; }
     /// The first max_cases of a split's cases, in their order; all where it is 0.
     std::vector<size_t> first_cases(std::vector<size_t> split) const;
     /// What the network gets of a case: a crop, or all of it resized.

@@ -81,6 +81,7 @@ std::vector<std::byte> as_source(std::span<const std::byte> voxels, VoxelType st
 struct ShardReader::State {
     std::filesystem::path folder;
     std::string digest;
+    Folds folds;
     DatasetIndex index;
     std::vector<std::unique_ptr<ReadOnlyFile>> files;  // one a shard of the index
     std::vector<CaseInfo> cases;
@@ -149,9 +150,11 @@ void ShardReader::State::add_case(const DatasetIndex::Case& listed, StoredCase s
                         std::move(stored.foreground), std::move(stored.stored_labels)});
 }
 
-ShardReader::ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes)
+ShardReader::ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes, const Folds& folds)
     : state_(std::make_unique<State>(folder, chunk_cache_bytes)) {
+    state_->folds = folds;
     state_->open_all();
+    assign_folds(state_->cases, folds);
 }
 
 ShardReader::~ShardReader() = default;
@@ -161,6 +164,7 @@ const LabelScheme& ShardReader::scheme() const { return state_->index.scheme; }
 const std::vector<std::string>& ShardReader::channel_names() const { return state_->index.channels; }
 const CommonGrid& ShardReader::common_grid() const { return state_->index.common_grid; }
 const ViewSet& ShardReader::views() const { return state_->index.views; }
+const Folds& ShardReader::folds() const { return state_->folds; }
 const std::string& ShardReader::digest() const { return state_->digest; }
 
 std::vector<size_t> ShardReader::split(const std::string& name) const {

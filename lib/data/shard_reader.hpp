@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/case_info.hpp"
+#include "data/folds.hpp"
 #include "data/label_scheme.hpp"
 
 namespace vox::data {
@@ -27,7 +28,8 @@ struct ForegroundPositions {
 class ShardReader {
 public:
     /// `chunk_cache_bytes` > 0 keeps decoded chunks, least recently used dropped first, up to that many bytes.
-    explicit ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes = 0);
+    /// `folds`: the splits of a run of a cross-validation, see `assign_folds`.
+    explicit ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes = 0, const Folds& folds = {});
     ~ShardReader();
     ShardReader(const ShardReader&) = delete;
 
@@ -38,8 +40,9 @@ public:
     const CommonGrid& common_grid() const;
     /// What views every case has; empty: none.
     const ViewSet& views() const;
-    /// Indices into `cases()` of "train", "val" or "test", in the order of dataset.json.
+    /// Indices into `cases()` of "train", "val" or "test", in the order of dataset.json: those of `folds`, where there are any.
     std::vector<size_t> split(const std::string& name) const;
+    const Folds& folds() const;
     /// XXH3-64 of dataset.json's content, in hex: what a checkpoint remembers of its data.
     const std::string& digest() const;
 

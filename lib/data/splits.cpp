@@ -27,20 +27,33 @@ std::array<size_t, 3> exact_counts(size_t n, const std::array<double, 3>& fracti
     return counts;
 }
 
+std::vector<std::string> in_order_of_hash(const std::vector<std::string>& ids, int64_t seed) {
+    std::vector<std::pair<uint64_t, std::string>> hashed;
+    for (const auto& id : ids) hashed.emplace_back(xxh3_64(core::concat(seed, '/', id)), id);
+    std::sort(hashed.begin(), hashed.end());
+    std::vector<std::string> ordered;
+    for (auto& [hash, id] : hashed) ordered.push_back(std::move(id));
+    return ordered;
+}
+
 }  // namespace
 
 std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids,
                                                  const std::array<double, 3>& fractions, int64_t seed) {
-    std::vector<std::pair<uint64_t, std::string>> order;
-    for (const auto& id : ids) order.emplace_back(xxh3_64(core::concat(seed, '/', id)), id);
-    std::sort(order.begin(), order.end());
+    const auto order = in_order_of_hash(ids, seed);
     auto counts = exact_counts(ids.size(), fractions);
     if (ids.size() == 1) counts = {1, 0, 0};
     std::map<std::string, std::string> splits;
     for (size_t i = 0; i < order.size(); ++i) {
-        splits[order[i].second] = i < counts[0] ? "train" : i < counts[0] + counts[1] ? "val" : "test";
+        splits[order[i]] = i < counts[0] ? "train" : i < counts[0] + counts[1] ? "val" : "test";
     }
     return splits;
+}
+
+std::map<std::string, int64_t> deal_folds(const std::vector<std::string>& ids, int64_t count, int64_t seed) {
+    std::map<std::string, int64_t> folds;
+    for (const auto& id : in_order_of_hash(ids, seed)) folds[id] = std::ssize(folds) % count;
+    return folds;
 }
 
 }  // namespace vox::data

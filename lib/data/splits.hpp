@@ -14,4 +14,7 @@ namespace vox::data {
 std::map<std::string, std::string> assign_splits(const std::vector<std::string>& ids,
                                                  const std::array<double, 3>& fractions, int64_t seed);
 
+/// Id -> fold, 0 to count - 1: dealt out in the order of a hash of (id, seed), so that sizes differ by one at most.  `count` > 0.
+std::map<std::string, int64_t> deal_folds(const std::vector<std::string>& ids, int64_t count, int64_t seed);
+
 }  // namespace vox::data

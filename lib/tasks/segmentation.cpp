@@ -14,7 +14,7 @@ namespace vox::tasks {
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      reader_(context.shards, config.data.cache_bytes()),
+      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
       facts_(learnable_regions(reader_, config.loss.exclusive())),
       loss_(config.loss, facts_) {
     for (const auto& region : facts_.inactive_names()) {

@@ -97,10 +97,15 @@ FeatureScaler FeatureScaler::fit(const data::ShardReader& reader, const std::vec
         }
     texts.erase("time");
     texts.erase("event");
+    const auto judged = [&](const std::string& name, const std::vector<std::string>& values) {
+        auto found = judge(name, values);
+        if (name == reader.folds().column) found.problem = "data.fold_column takes it";
+        return found;
+    };
     std::vector<FeatureColumn> columns;
     if (names == std::vector<std::string>{"auto"}) {
         for (const auto& [name, values] : texts) {
-            auto [column, problem] = judge(name, values);
+            auto [column, problem] = judged(name, values);
             if (names_cases(name)) problem = "it names cases; to use it say so in survival.features";
             if (problem.empty())
                 columns.push_back(std::move(column));
@@ -116,7 +121,7 @@ FeatureScaler FeatureScaler::fit(const data::ShardReader& reader, const std::vec
         if (found == texts.end())
             throw DataError(concat("survival.features: the training cases have no column '", name, "'; they have ",
                                    core::join(known)));
-        auto [column, problem] = judge(name, found->second);
+        auto [column, problem] = judged(name, found->second);
         if (!problem.empty()) throw DataError(concat("survival.features: ", name, ": ", problem, "; leave it out"));
         columns.push_back(std::move(column));
     }

@@ -42,6 +42,7 @@ void Trainer::resume(const std::optional<checkpoint::Choice>& choice) {
             const auto changed = checkpoint::changes(state.manifest, manifest());
             if (!changed.empty() && world_.is_root())
                 core::log::warning("the run goes on otherwise than it was saved: ", core::join(changed, "; "));
+            checkpoint::check_same_folds(state.manifest, manifest());
             checkpoint::copy_into(
                 model, state.model,
                 core::concat("the model in ", from, " (was it trained with another section 'model'?)"));

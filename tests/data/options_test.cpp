@@ -103,6 +103,20 @@ TEST(DataOptions, BatchIsPerRankOrGlobalNeverBoth) {
     }
 }
 
+TEST(DataOptions, FoldsAreOfAColumnOrByHashAndSayWhichOneValidates) {
+    EXPECT_FALSE(read("").fold_choice().any());
+    EXPECT_EQ(read("fold_column: Fold_1").fold_choice().column, "Fold_1");
+    EXPECT_EQ(read("fold_column: fold, fold: 7").fold_choice().number, 7);
+    const Folds by_hash = read("folds: 5, fold: 4").fold_choice();
+    EXPECT_TRUE(by_hash.any() && by_hash.count == 5 && by_hash.number == 4);
+    EXPECT_THAT(refusal("fold: 0"), HasSubstr("fold: 0 of what"));
+    EXPECT_THAT(refusal("fold: -2, fold_column: fold"), HasSubstr("or -1"));
+    EXPECT_THAT(refusal("folds: 5"), HasSubstr("needs fold, 0 .. 4"));
+    EXPECT_THAT(refusal("folds: 5, fold: 5"), HasSubstr("needs fold, 0 .. 4"));
+    EXPECT_THAT(refusal("folds: 1, fold: 0"), HasSubstr("2 or more"));
+    EXPECT_THAT(refusal("folds: 5, fold: 0, fold_column: fold"), HasSubstr("contradict"));
+}
+
 TEST(DataOptions, ResolvedConfigurationCanBeReadAgain) {
     config::Document document = config::Document::parse("data: {global_batch_size: 6}", "test.yaml");
     config::Section root = document.root();

@@ -88,6 +88,14 @@ TEST_F(Table, AutoTakesWhatTellsPeopleApart) {
                                        HasSubstr("site: all training cases have one value")));
 }
 
+TEST_F(Table, AColumnOfFoldsIsNoFeature) {
+    reader_ = std::make_unique<data::ShardReader>(folder_.path(), 0, data::Folds{.column = "age", .number = 40});
+    const auto scaler = fit({"auto"});
+    EXPECT_EQ(scaler.columns().front().name, "score");
+    EXPECT_THAT(left_out_, testing::Contains("age: data.fold_column takes it"));
+    EXPECT_THAT(message_of([&] { fit({"age"}); }), HasSubstr("data.fold_column takes it"));
+}
+
 TEST_F(Table, ColumnsThatCannotBeUsedAreRefusedByName) {
     EXPECT_THAT(message_of([&] { fit({"agee"}); }),
                 testing::AllOf(HasSubstr("no column 'agee'"), HasSubstr("age, empty, patient_id, score, site, stage")));
