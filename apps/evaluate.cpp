@@ -3,6 +3,7 @@
 //   build/bin/evaluate --predictions DATA --prediction-name t2_anatomy_reader2 --references DATA
 //     --reference-name t2_anatomy_reader1 --label-scheme prostate158_anatomy --surface-distances
 //   mpirun -np 2 build/bin/evaluate --run runs/first --data SHARDS --split test
+//   mpirun -np 2 build/bin/evaluate --run runs/fold_0 runs/fold_1 --best --data SHARDS --output DIR
 #include <iostream>
 #include <optional>
 
@@ -45,6 +46,8 @@ const std::vector<MetricsName>& names() {
     return all;
 }
 
+using Texts = std::vector<std::string>;
+
 app::ProgramTable table() {
     namespace po = boost::program_options;
     static const std::string schemes = core::concat(
@@ -60,7 +63,9 @@ app::ProgramTable table() {
     add("reference-name", po::value<std::string>(),
         "references are DIR/.../<case>/NAME.nii.gz, such as t2_anatomy_reader1");
     add("label-scheme", po::value<std::string>(), schemes.c_str());
-    add("run", po::value<std::string>(), "instead of predictions: a run, its checkpoints/ or one checkpoint");
+    add("run", po::value<Texts>()->multitoken(),
+        "instead of predictions: a run, its checkpoints/ or one checkpoint; several: those of a cross-validation, each "
+        "judged on the cases that validate it, all cases in one table");
     add("data", po::value<std::string>(), "with --run: folder of shards");
     add("split", po::value<std::string>()->default_value("test"), "with --run: train, val or test");
     add("best", po::bool_switch(), "with --run: the checkpoint with the best validation, not the newest");
@@ -86,6 +91,11 @@ std::string text(const app::Arguments& arguments, const char* name) {
     return arguments[name].as<std::string>();
 }
 
+Texts runs_of(const app::Arguments& arguments) {
+    return arguments.count("run") ? arguments["run"].as<Texts>() : Texts();
+}
+bool is_out_of_fold(const app::Arguments& arguments) { return runs_of(arguments).size() > 1; }
+
 /// A name of the command line: what `check` refuses is a mistake of usage.
 template <class Check>
 auto named(const std::string& name, Check check) {
@@ -96,12 +106,23 @@ auto named(const std::string& name, Check check) {
     }
 }
 
+void check_out_of_fold(const app::Arguments& arguments) {
+    if (!arguments["split"].defaulted() && arguments["split"].as<std::string>() != "val")
+        throw core::UsageError("several --run are judged on the cases that validate them: leave --split out");
+    if (arguments["lesions"].as<bool>())
+        throw core::UsageError(
+            "--lesions ranks candidates by the probabilities of one network: give it with a single --run");
+    if (!arguments.count("output"))
+        throw core::UsageError("the table of several --run is of none of them: say with --output where it goes");
+}
+
 void check_usage(const app::Arguments& arguments) {
     if (arguments.count("run") == arguments.count("predictions"))
         throw core::UsageError("give either --predictions or --run; evaluate --help lists the options");
     const auto split = arguments["split"].as<std::string>();
     if (split != "train" && split != "val" && split != "test")
         throw core::UsageError("--split " + split + ": there are train, val and test");
+    if (is_out_of_fold(arguments)) check_out_of_fold(arguments);
     for (const auto& name : names())
         if (arguments.count(name.option))
             named(text(arguments, name.option), [&](const std::string& value) { name.check(value); });
@@ -118,7 +139,7 @@ void check_usage(const app::Arguments& arguments) {
 /// Nothing is written into a data set unasked.
 std::optional<std::filesystem::path> output_folder(const app::Arguments& arguments) {
     if (arguments.count("output")) return text(arguments, "output");
-    if (arguments.count("run")) return std::filesystem::path(text(arguments, "run")) / "evaluation";
+    if (arguments.count("run")) return std::filesystem::path(runs_of(arguments).front()) / "evaluation";
     if (arguments.count("prediction-name")) return std::nullopt;
     return text(arguments, "predictions");
 }
@@ -139,13 +160,14 @@ report::FiguresTable score(comm::World& world, const app::Arguments& arguments) 
     if (arguments.count("run")) {
         app::settle_threads(world);
         const auto comm = comm::make_communicator(world, {});
-        return app::evaluate_run(world,
-                                 {.run = text(arguments, "run"),
-                                  .best = arguments["best"].as<bool>(),
-                                  .shards = text(arguments, "data"),
-                                  .split = text(arguments, "split"),
-                                  .change_metrics = [&](metrics::Options& own) { change_metrics(arguments, own); }},
-                                 comm->device());
+        const auto runs = runs_of(arguments);
+        app::RunToEvaluate what{.run = runs.front(),
+                                .best = arguments["best"].as<bool>(),
+                                .shards = text(arguments, "data"),
+                                .split = text(arguments, "split"),
+                                .change_metrics = [&](metrics::Options& own) { change_metrics(arguments, own); }};
+        if (!is_out_of_fold(arguments)) return app::evaluate_run(world, what, comm->device());
+        return app::evaluate_out_of_fold(world, {runs.begin(), runs.end()}, what, comm->device());
     }
     report::FiguresTable result;
     world.on_root("scoring", [&] {

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/evaluation.hpp"
+#include "app/opened_run.hpp"
 #include "app/result_files.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -65,18 +66,6 @@ report::FiguresTable evaluate_segmentation(comm::World& world, const RunToEvalua
     return table;
 }
 
-/// What is said about figures of label maps must not be in vain.
-void refuse_label_figures(const RunToEvaluate& what, const tasks::TrainedRun& trained) {
-    if (!what.change_metrics) return;
-    auto options = trained.config.metrics;
-    const auto before = options;
-    what.change_metrics(options);
-    if (options != before)
-        throw core::UsageError(concat("the run is of the task ", trained.config.task,
-                                      ": figures of label maps (--surface-distances, --lesions, --empty-rule, ...) are "
-                                      "none of it"));
-}
-
 report::FiguresTable evaluate_synthesis(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
                                         const data::ShardReader& reader, at::Device device) {
     refuse_label_figures(what, trained);
@@ -115,31 +104,6 @@ report::FiguresTable evaluate_xray_to_ct(comm::World& world, const RunToEvaluate
     return tasks::xray_to_ct_table(results, predictor->facts());
 }
 
-report::FiguresTable evaluate_survival(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
-                                       const data::ShardReader& reader, at::Device device) {
-    refuse_label_figures(what, trained);
-    const auto& options = trained.config.survival;
-    if (options.is_regression())
-        throw DataError(
-            "the run foretells columns of a table (survival.objective: regression), which have no figures "
-            "of survival: train another run from its weights (train.init_from)");
-    std::unique_ptr<tasks::SurvivalPredictor> predictor;
-    world.together("loading the model", [&] {
-        predictor = tasks::make_survival_predictor(trained, device);
-        check_channels(reader, what.shards, predictor->facts().channels);
-    });
-    const auto cases = train::cases_of(reader, what.split);
-    const auto results = train::figures_of_cases(cases, world, "foretelling", [&](size_t i) {
-        const auto& data = trained.config.data;
-        const auto sample = data::load_case(reader, cases[i].index, data.intensities(), data.whole());
-        const double risk = predictor->evaluate(sample).front();
-        return train::CaseFigures{cases[i].id, tasks::person_figures(risk, tasks::outcome_of(*sample.info)),
-                                  std::nullopt};
-    });
-    return tasks::survival_table(tasks::judged_people(results), predictor->facts().training,
-                                 predictor->facts().log_hazard, options, static_cast<uint64_t>(trained.config.seed));
-}
-
 report::FiguresTable evaluate_prompted(comm::World& world, const RunToEvaluate& what, const tasks::TrainedRun& trained,
                                        const data::ShardReader& reader, at::Device device) {
     refuse_label_figures(what, trained);
@@ -164,19 +128,16 @@ report::FiguresTable evaluate_prompted(comm::World& world, const RunToEvaluate& 
 }  // namespace
 
 report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device) {
-    tasks::TrainedRun trained;
-    std::unique_ptr<data::ShardReader> reader;
-    world.together("opening run and shards", [&] {
-        trained = tasks::load_trained(what.run, what.best);
-        reader = std::make_unique<data::ShardReader>(what.shards);
-        if (reader->split(what.split).empty())
-            throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
-    });
-    if (trained.config.task == "xray_to_ct") return evaluate_xray_to_ct(world, what, trained, *reader, device);
-    if (trained.config.task == "prompted_segmentation") return evaluate_prompted(world, what, trained, *reader, device);
-    if (trained.config.task == "survival") return evaluate_survival(world, what, trained, *reader, device);
-    if (trained.config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
-    return evaluate_segmentation(world, what, trained, *reader, device);
+    const auto opened = open_run(world, what);
+    const auto& [trained, reader] = opened;
+    const auto& config = trained.config;
+    if (config.task == "xray_to_ct") return evaluate_xray_to_ct(world, what, trained, *reader, device);
+    if (config.task == "prompted_segmentation") return evaluate_prompted(world, what, trained, *reader, device);
+    if (config.task == "synthesis") return evaluate_synthesis(world, what, trained, *reader, device);
+    if (config.task != "survival") return evaluate_segmentation(world, what, trained, *reader, device);
+    const auto foretold = foretell_split(world, what, opened, device);
+    return tasks::survival_table(foretold.people, foretold.training, foretold.log_hazard, config.survival,
+                                 static_cast<uint64_t>(config.seed));
 }
 
 }  // namespace vox::app

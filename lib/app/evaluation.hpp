@@ -1,12 +1,13 @@
 #pragma once
 // Scoring: label maps in files against files, or a run of any task on a split of its shards.
-// evaluation.cpp the files, evaluate_run.cpp the runs.
+// evaluation.cpp the files, evaluate_run.cpp a run, evaluate_folds.cpp several of a cross-validation.
 
 #include <c10/core/Device.h>
 
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "app/label_files.hpp"
 #include "comm/world.hpp"
@@ -39,5 +40,13 @@ struct RunToEvaluate {
 /// grid; the note says so where cases were resampled to it.  The shards' label values may differ from those of the training data
 /// (2018-2021 and 2023), their regions may not.
 report::FiguresTable evaluate_run(comm::World& world, const RunToEvaluate& what, at::Device device);
+
+/// All ranks: runs of a cross-validation, each judged on the cases that validate it, and all cases in one table that names the run of each
+/// (survival: tasks::out_of_fold_table; else the rows of evaluate_run).  Of `how`, run and split are set here; lesions are left out, which
+/// rank candidates by the probabilities of one network.  Throws DataError where a case validates none of the runs (unless it is of every
+/// run's split "test") or several, naming such cases; where a run was trained on another data set than these shards, by their
+/// digest; where the runs differ in task or in what their figures mean.
+report::FiguresTable evaluate_out_of_fold(comm::World& world, const std::vector<std::filesystem::path>& runs,
+                                          RunToEvaluate how, at::Device device);
 
 }  // namespace vox::app

@@ -81,7 +81,10 @@ std::string to_text(const FiguresTable& table) {
         for (size_t c = 0; c < values.size(); ++c)
             text += padded(fixed(values[c]), std::max(table.columns[c].size(), size_t{6}) + 2, true);
     };
-    for (const auto& row : table.rows) line(row.id, row.values);
+    for (const auto& row : table.rows) {
+        line(row.id, row.values);
+        if (table.names_runs) text += "  " + row.run;
+    }
     line("mean", table.means());
     text += '\n';
     for (const auto& [name, value] : table.all_cases) text += core::concat(name, ' ', fixed(value), '\n');
@@ -93,15 +96,18 @@ void write_json(const std::filesystem::path& file, const FiguresTable& table) {
     Json root{{"note", table.note}, {"mean", object_of(table.columns, table.means())}};
     for (const auto& [name, value] : table.all_cases) put(root["all_cases"], name, value);
     root["cases"] = Json::object();
-    for (const auto& row : table.rows) root["cases"][row.id] = object_of(table.columns, row.values);
+    for (const auto& row : table.rows) {
+        auto& one = root["cases"][row.id] = object_of(table.columns, row.values);
+        if (table.names_runs) one["run"] = row.run;
+    }
     write_text(file, root.dump(2) + '\n');
 }
 
 void write_csv(const std::filesystem::path& file, const FiguresTable& table) {
-    std::string text = csv_cell(table.id_title);
+    std::string text = csv_cell(table.id_title) + (table.names_runs ? ",run" : "");
     for (const auto& column : table.columns) text += ',' + csv_cell(column);
     for (const auto& row : table.rows) {
-        text += '\n' + csv_cell(row.id);
+        text += '\n' + csv_cell(row.id) + (table.names_runs ? ',' + csv_cell(row.run) : "");
         for (const double value : row.values) {
             char number[32] = "";
             if (!std::isnan(value)) std::snprintf(number, sizeof number, "%.17g", value);

@@ -12,10 +12,12 @@ namespace vox::report {
 struct TableRow {
     std::string id;
     std::vector<double> values;  // NaN: no figure
+    std::string run{};  // which made it, where the table is of several runs
 };
 
 struct FiguresTable {
     std::string id_title = "case";
+    bool names_runs = false;  // a column "run" follows the id
     std::vector<std::string> columns;  // "TC", "WT", "ET", "mean"
     std::vector<TableRow> rows;
     std::string note;                  // what a reader must know: definitions, the rule for empty masks
@@ -25,10 +27,11 @@ struct FiguresTable {
     std::vector<double> means() const;
 };
 
-/// Aligned text: a line a row, then the means, then the figures of all cases, then the note.
+/// Aligned text: a line a row (with its run last), then the means, then the figures of all cases, then the note.
 std::string to_text(const FiguresTable& table);
 
-/// metrics.json: {"note", "mean": {column: value}, "all_cases": {name: value} where there are any, "cases": {id: {column: value}}}.
+/// metrics.json: {"note", "mean": {column: value}, "all_cases": {name: value} where there are any, "cases": {id: {column: value,
+/// "run" where there are several}}}.
 /// NaN is null; what is infinite too, with its text in a field "<column>.text" after it, as in metrics.jsonl.  Throws WriteError.
 void write_json(const std::filesystem::path& file, const FiguresTable& table);
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -11,7 +9,7 @@
 #include "metrics/survival_baseline.hpp"
 #include "metrics/survival_concordance.hpp"
 #include "metrics/survival_prediction.hpp"
-#include "ops/random_key.hpp"
+#include "tasks/survival_intervals.hpp"
 #include "tasks/survival_predictor.hpp"
 
 namespace vox::tasks {
@@ -32,53 +30,6 @@ std::vector<double> probabilities(const JudgedPeople& people, const metrics::Ste
     all.reserve(people.risks.size() * times.size());
     for (const double risk : people.risks)
         for (const double time : times) all.push_back(metrics::survival_probability(log_hazard, risk, time));
-    return all;
-}
-
-/// The cases at `places`, which may come several times.
-JudgedPeople chosen(const JudgedPeople& people, const std::vector<size_t>& places) {
-    JudgedPeople some;
-    for (const size_t place : places) {
-        some.ids.push_back(people.ids[place]);
-        some.risks.push_back(people.risks[place]);
-        some.outcomes.push_back(people.outcomes[place]);
-    }
-    return some;
-}
-
-/// The share `part` of the way through sorted values, between two of them as numpy does it; NaN of none.
-double quantile(const std::vector<double>& sorted, double part) {
-    if (sorted.empty()) return std::numeric_limits<double>::quiet_NaN();
-    const double place = part * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<size_t>(place);
-    const size_t above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
-/// Each figure of the whole, followed by the bounds of its interval over resampled sets (Efron's percentile method).
-metrics::Figures with_intervals(const JudgedPeople& people, int64_t resamples, uint64_t seed,
-                                const std::function<metrics::Figures(const JudgedPeople&)>& judge) {
-    const auto whole = judge(people);
-    std::vector<std::vector<double>> values(whole.size());
-    const auto count = static_cast<uint32_t>(people.ids.size());
-    for (int64_t i = 0; i < resamples; ++i) {
-        const ops::RandomKey key{seed, 0, static_cast<uint32_t>(i), 0};
-        std::vector<size_t> places(count);
-        for (uint32_t k = 0; k < count; ++k) places[k] = ops::random_below(key, ops::Purpose::bootstrap, 0, k, count);
-        for (const auto& [name, value] : judge(chosen(people, places))) {
-            const auto at = std::ranges::find(whole, name, [](const auto& entry) { return entry.first; });
-            if (at != whole.end() && std::isfinite(value))
-                values[static_cast<size_t>(at - whole.begin())].push_back(value);
-        }
-    }
-    metrics::Figures all;
-    for (size_t f = 0; f < whole.size(); ++f) {
-        all.push_back(whole[f]);
-        if (resamples == 0 || whole[f].first == "ibs_points") continue;
-        std::ranges::sort(values[f]);
-        all.emplace_back(whole[f].first + " 2.5%", quantile(values[f], 0.025));
-        all.emplace_back(whole[f].first + " 97.5%", quantile(values[f], 0.975));
-    }
     return all;
 }
 
@@ -155,6 +106,16 @@ metrics::Figures probability_figures(const JudgedPeople& people, std::span<const
     return figures;
 }
 
+JudgedPeople chosen(const JudgedPeople& people, const std::vector<size_t>& places) {
+    JudgedPeople some;
+    for (const size_t place : places) {
+        some.ids.push_back(people.ids[place]);
+        some.risks.push_back(people.risks[place]);
+        some.outcomes.push_back(people.outcomes[place]);
+    }
+    return some;
+}
+
 std::vector<size_t> groups_by_risk(std::span<const double> risks, int64_t risk_groups) {
     std::vector<size_t> order(risks.size());
     std::iota(order.begin(), order.end(), size_t{0});
@@ -210,14 +171,16 @@ report::FiguresTable survival_table(const JudgedPeople& people, std::span<const 
                 values.push_back(metrics::survival_probability(*log_hazard, people.risks[i], time));
         table.rows.push_back({people.ids[i], std::move(values)});
     }
-    table.all_cases = with_intervals(people, options.bootstrap, seed, [&](const JudgedPeople& some) {
+    const auto judge = [&](const std::vector<size_t>& places) {
+        const auto some = chosen(people, places);
         auto figures = risk_figures(some, training, options);
         if (log_hazard) {
             const auto more = probability_figures(some, training, *log_hazard, options);
             figures.insert(figures.end(), more.begin(), more.end());
         }
         return figures;
-    });
+    };
+    table.all_cases = with_intervals(people.ids.size(), options.bootstrap, seed, judge);
     add_groups(table.all_cases, people, log_hazard, options);
     table.note = concat(
         "c_index: Harrell's; uno_c_index: Uno's, of events before ", options.tau(),

@@ -25,6 +25,8 @@ struct JudgedPeople {
 /// The figures "risk", "time" and "event" of one case, and back.
 metrics::Figures person_figures(double risk, const metrics::Outcome& outcome);
 JudgedPeople judged_people(std::span<const train::CaseFigures> cases);
+/// The cases at `places`, which may come several times.
+JudgedPeople chosen(const JudgedPeople& people, const std::vector<size_t>& places);
 
 /// Of risks alone: "c_index" (Harrell), "uno_c_index" up to tau, "auc/<t>" for those of eval_times at which it can be said, "mean_auc".  NaN
 /// where a figure is not defined.  `training`: whose censoring weighs.

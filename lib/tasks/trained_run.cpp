@@ -5,17 +5,30 @@
 
 namespace vox::tasks {
 
-TrainedRun load_trained(const std::filesystem::path& path, bool best) {
-    const auto choice = checkpoint::find(path, best);
+namespace {
+
+TrainedRun with_config(checkpoint::State state, const std::filesystem::path& folder) {
     TrainedRun trained;
-    trained.state = checkpoint::load(choice);
-    trained.state.optimizer.clear();  // twice the weights' memory, and of no use here
-    trained.checkpoint = choice.folder;
-    auto document =
-        config::Document::parse(trained.state.manifest.config_yaml, choice.folder.string() + "/manifest.json");
+    trained.state = std::move(state);
+    trained.checkpoint = folder;
+    auto document = config::Document::parse(trained.state.manifest.config_yaml, folder.string() + "/manifest.json");
     auto root = document.root();
     trained.config.read(root);
     return trained;
+}
+
+}  // namespace
+
+TrainedRun load_trained(const std::filesystem::path& path, bool best) {
+    const auto choice = checkpoint::find(path, best);
+    auto state = checkpoint::load(choice);
+    state.optimizer.clear();  // twice the weights' memory, and of no use here
+    return with_config(std::move(state), choice.folder);
+}
+
+TrainedRun peek_trained(const std::filesystem::path& path, bool best) {
+    const auto choice = checkpoint::find(path, best);
+    return with_config({checkpoint::peek(choice), {}, {}, {}}, choice.folder);
 }
 
 void check_task(const TrainedRun& trained, const char* task) {

@@ -18,6 +18,9 @@ struct TrainedRun {
 /// Throws DataError.
 TrainedRun load_trained(const std::filesystem::path& path, bool best);
 
+/// The same without any weights.
+TrainedRun peek_trained(const std::filesystem::path& path, bool best);
+
 /// Throws DataError unless the run was trained for `task`.
 void check_task(const TrainedRun& trained, const char* task);
 
