@@ -31,7 +31,7 @@ PromptedSegmentor::PromptedSegmentor(const PromptedSegmentorOptions& options, ui
 void PromptedSegmentor::build_encoder(comm::Communicator* communicator, WeightSource& weights) {
     const auto unit = [&](int64_t in, int64_t out, int64_t stride) {
         const Conv3d::Shape shape{.in_channels = in, .out_channels = out, .stride = stride, .flat = options_.flat};
-        return std::make_shared<ConvUnit>(shape, make_norm(options_.norm, out, options_.norm_groups, communicator),
+        return std::make_shared<ConvNormRelu>(shape, make_norm(options_.norm, out, options_.norm_groups, communicator),
                                           weights);
     };
     const auto list = register_module("down", std::make_shared<torch::nn::Module>());
@@ -90,7 +90,7 @@ void PromptedSegmentor::build_decoder(comm::Communicator* communicator, WeightSo
         const Conv3d::Shape join{.in_channels = 2 * here, .out_channels = here, .flat = flat};
         auto norm = make_norm(options_.norm, here, options_.norm_groups, communicator);
         up_.push_back({.up = level->register_module("up", std::make_shared<Conv3d>(up, weights)),
-                       .join = level->register_module("join", std::make_shared<ConvUnit>(join, norm, weights))});
+                       .join = level->register_module("join", std::make_shared<ConvNormRelu>(join, norm, weights))});
     }
     const Conv3d::Shape last{.in_channels = options_.channels[0], .out_channels = 1, .kernel = 1, .bias = true};
     last_ = register_module("last", std::make_shared<Conv3d>(last, weights));

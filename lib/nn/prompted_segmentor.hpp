@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "nn/conv_unit.hpp"
+#include "nn/conv_norm_relu.hpp"
 #include "nn/point_encoder.hpp"
 #include "nn/position_head.hpp"
 #include "nn/prompted_segmentor_options.hpp"
@@ -56,11 +56,11 @@ public:
 
 private:
     struct Level {
-        std::shared_ptr<ConvUnit> first, second;
+        std::shared_ptr<ConvNormRelu> first, second;
     };
     struct UpLevel {
         std::shared_ptr<Conv3d> up;
-        std::shared_ptr<ConvUnit> join;
+        std::shared_ptr<ConvNormRelu> join;
     };
     /// Tokens [B,N,token_channels], and which of them are there [B,N].
     struct Tokens {

@@ -1,10 +1,10 @@
-#include "nn/conv_unit.hpp"
+#include "nn/conv_norm_relu.hpp"
 
 #include <utility>
 
 namespace vox::nn {
 
-ConvUnit::ConvUnit(const Conv3d::Shape& shape, std::shared_ptr<Norm> norm, WeightSource& weights)
+ConvNormRelu::ConvNormRelu(const Conv3d::Shape& shape, std::shared_ptr<Norm> norm, WeightSource& weights)
     : conv_(register_module("conv", std::make_shared<Conv3d>(shape, weights))),
       norm_(register_module("norm", std::move(norm))) {}
 

@@ -11,10 +11,10 @@
 namespace vox::nn {
 
 /// relu(norm(conv(x))), the step that plain encoders and decoders repeat.
-class ConvUnit : public torch::nn::Module {
+class ConvNormRelu : public torch::nn::Module {
 public:
     /// `norm` is a layer of make_norm for shape.out_channels.
-    ConvUnit(const Conv3d::Shape& shape, std::shared_ptr<Norm> norm, WeightSource& weights);
+    ConvNormRelu(const Conv3d::Shape& shape, std::shared_ptr<Norm> norm, WeightSource& weights);
     /// As Conv3d.
     at::Tensor forward(const at::Tensor& x) const { return norm_->forward(conv_->forward(x)).relu_(); }
 
