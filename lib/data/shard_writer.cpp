@@ -73,6 +73,13 @@ Handle chunked_properties(const std::vector<int64_t>& chunk, const ChunkFilters&
     return properties;
 }
 
+/// Of a group, or of a file and its root: without the time, so that the same cases make the same bytes.
+Handle timeless(hid_t kind) {
+    Handle properties(H5Pcreate(kind), &H5Pclose);
+    H5Pset_obj_track_times(properties, false);
+    return properties;
+}
+
 void check_limits(const CaseData& data) {
     const Shape4& shape = data.info.shape;
     const auto in_limits =
@@ -130,11 +137,12 @@ ShardWriter::ShardWriter(std::filesystem::path file, Codec codec, std::string la
     // The newest structures of HDF5 1.10 carry checksums: damage outside chunks is noticed too.
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_file_locking(access, false, true);
-    handle_ = Handle(H5Fcreate(partial_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), &H5Fclose);
+    handle_ = Handle(H5Fcreate(partial_.c_str(), H5F_ACC_TRUNC, timeless(H5P_FILE_CREATE), access), &H5Fclose);
     if (!handle_.valid()) throw WriteError(concat(partial_.string(), ": HDF5 cannot create the file"));
     hdf5::put(handle_, "format", std::string(format::kShardFormat));
     hdf5::put(handle_, "version", std::span(&format::kVersion, 1), {1});
-    cases_ = Handle(H5Gcreate2(handle_, format::kCases, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), &H5Gclose);
+    cases_ =
+        Handle(H5Gcreate2(handle_, format::kCases, H5P_DEFAULT, timeless(H5P_GROUP_CREATE), H5P_DEFAULT), &H5Gclose);
     if (!cases_.valid()) throw WriteError(concat(partial_.string(), ": HDF5 cannot write"));
 }
 
@@ -152,7 +160,8 @@ void ShardWriter::add(const CaseData& data) {
     check_limits(data);
     const std::string prompts = checked_prompts(info);
     try {
-        Handle group(H5Gcreate2(cases_, info.id.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), &H5Gclose);
+        Handle group(H5Gcreate2(cases_, info.id.c_str(), H5P_DEFAULT, timeless(H5P_GROUP_CREATE), H5P_DEFAULT),
+                     &H5Gclose);
         if (!group.valid()) throw WriteError("HDF5 cannot make the case's group (is the id there twice?)");
         const Handle image =
             write_array(group, format::kImage, info.type, {info.shape.begin(), info.shape.end()}, data.image, edge_);
