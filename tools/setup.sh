@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
   g++ cmake ninja-build ccache git pkg-config python3 python3-venv
   openmpi-bin libopenmpi-dev libhdf5-dev libboost-program-options-dev libyaml-cpp-dev nlohmann-json3-dev
-  zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libpng-dev libgtest-dev libgmock-dev
+  zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libpng-dev libjpeg-dev libgtest-dev libgmock-dev
   chromium fonts-dejavu-core clang-format-19 clang-tidy-19 shellcheck   # tests only: the report in a browser, format, lint
   clang-19 libclang-rt-19-dev                                           # tests only: fuzzing, races
   slurm-wlm munge iproute2 util-linux                                   # tests only: a private cluster, two hosts on one

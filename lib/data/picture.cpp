@@ -1,10 +1,6 @@
 #include "data/picture.hpp"
 
-#include <png.h>
-
 #include <array>
-#include <bit>
-#include <csetjmp>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -13,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/npy.hpp"
+#include "data/picture_rows.hpp"
 #include "data/voxel_dispatch.hpp"
 
 namespace vox::data {
@@ -21,57 +18,8 @@ namespace {
 using core::concat;
 using core::DataError;
 
-constexpr png_uint_32 most_pixels = 8192;  // along an axis
-
-/// What libpng makes of a file: rows of grey, grey and alpha, RGB or RGBA, 8 or 16 bits.
-struct Decoded {
-    png_uint_32 width = 0, height = 0;
-    size_t channels = 0, sample_bytes = 0;
-    std::vector<unsigned char> rows;
-    std::array<char, 200> error{};
-};
-
-[[noreturn]] void stop(png_structp png, png_const_charp message) {
-    auto& decoded = *static_cast<Decoded*>(png_get_error_ptr(png));
-    std::snprintf(decoded.error.data(), decoded.error.size(), "%s", message);
-    longjmp(png_jmpbuf(png), 1);
-}
-
-void ignore(png_structp, png_const_charp) {}  // warnings: of metadata
-
-/// libpng leaves by longjmp on an error: nothing with a destructor may be made here.
-bool decode(FILE* file, Decoded& out) {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &out, stop, ignore);
-    png_infop info = png ? png_create_info_struct(png) : nullptr;
-    if (!info || setjmp(png_jmpbuf(png))) {
-        png_destroy_read_struct(&png, &info, nullptr);
-        return false;
-    }
-    png_init_io(png, file);
-    png_set_user_limits(png, most_pixels, most_pixels);
-    png_read_info(png, info);
-    png_set_expand(png);  // palettes, fewer than 8 bits, transparent colours
-    if (std::endian::native == std::endian::little) png_set_swap(png);
-    const int passes = png_set_interlace_handling(png);
-    png_read_update_info(png, info);
-    out.width = png_get_image_width(png, info);
-    out.height = png_get_image_height(png, info);
-    out.channels = png_get_channels(png, info);
-    out.sample_bytes = png_get_bit_depth(png, info) / 8U;
-    const size_t row_bytes = png_get_rowbytes(png, info);
-    out.rows.resize(row_bytes * out.height);
-    for (int pass = 0; pass < passes; ++pass) {
-        for (png_uint_32 row = 0; row < out.height; ++row) {
-            png_read_row(png, out.rows.data() + row * row_bytes, nullptr);
-        }
-    }
-    png_read_end(png, nullptr);
-    png_destroy_read_struct(&png, &info, nullptr);
-    return true;
-}
-
 template <class Sample>
-Picture to_grey(const Decoded& decoded) {
+Picture to_grey(const PictureRows& decoded) {
     Picture picture{decoded.height, decoded.width, {}};
     const size_t count = size_t{decoded.width} * decoded.height, colours = decoded.channels >= 3 ? 3 : 1;
     constexpr auto full = std::numeric_limits<Sample>::max();
@@ -93,15 +41,15 @@ Picture to_grey(const Decoded& decoded) {
 Picture read_png(const std::filesystem::path& file) {
     const std::unique_ptr<FILE, int (*)(FILE*)> opened(std::fopen(file.c_str(), "rb"), &std::fclose);
     if (!opened) throw DataError("cannot be opened for reading");
-    Decoded decoded;
-    if (!decode(opened.get(), decoded)) throw DataError(concat("libpng cannot read it: ", decoded.error.data()));
+    PictureRows decoded;
+    if (!decode_png(opened.get(), decoded)) throw DataError(decoded.error.data());
     return decoded.sample_bytes == 2 ? to_grey<uint16_t>(decoded) : to_grey<uint8_t>(decoded);
 }
 
 Picture from_npy(const std::filesystem::path& file) {
     const NpyArray array = read_npy(file, 2);
-    if (std::max(array.shape[0], array.shape[1]) > most_pixels)
-        throw DataError(concat(file.string(), ": is over ", most_pixels, " pixels wide or high"));
+    if (std::max(array.shape[0], array.shape[1]) > int64_t{kMaxPicturePixels})
+        throw DataError(concat(file.string(), ": is over ", int64_t{kMaxPicturePixels}, " pixels wide or high"));
     const bool whole = array.type == VoxelType::uint8 || array.type == VoxelType::uint16;
     if (!whole && array.type != VoxelType::float32 && array.type != VoxelType::float64) {
         throw DataError(concat(file.string(), ": is ", voxel_type_name(array.type),

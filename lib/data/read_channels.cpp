@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/case_data.hpp"
+#include "data/colours.hpp"
 #include "data/npy.hpp"
 
 namespace vox::data {
@@ -49,7 +50,10 @@ std::vector<NamedVolume> read_channels(const CaseFiles& files, const core::Doubl
             continue;
         }
         auto& volumes = read[channel.file];
-        if (volumes.empty()) volumes = read_nifti_channels(channel.file);
+        if (volumes.empty()) {
+            volumes = is_picture(channel.file) ? read_picture_volumes(channel.file, channel.volumes)
+                                               : read_nifti_channels(channel.file);
+        }
         if (static_cast<int64_t>(volumes.size()) != channel.volumes) {
             throw core::DataError(core::concat(channel.file.string(), ": holds ", volumes.size(), " channels where ",
                                                channel.volumes, " are expected"));
