@@ -101,8 +101,9 @@ Measured measure(const StepToMeasure& step, const Room& room, int ranks) {
 
 Finding judge(comm::World& world, const StepToMeasure& step, const Room& room, const Measured& measured) {
     // What a run fills by and by: decoded chunks and crops read ahead, on the host.
-    const int64_t caches =
-        static_cast<int64_t>(step.config.task.data.cache_bytes() + step.config.task.data.prefetch_bytes());
+    const auto& data = step.config.task.data;
+    const auto sharing = static_cast<size_t>(data.shares_cache() ? world.local_size() : 1);
+    const auto caches = static_cast<int64_t>(data.cache_bytes() / sharing + data.prefetch_bytes());
     const int64_t in_the_end = measured.peak + (step.device.is_cuda() ? 0 : caches);
     const auto text =
         concat("a step takes ", text_of(measured.peak), " at its peak (", short_time(measured.seconds), "; model ",

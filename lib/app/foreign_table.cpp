@@ -10,8 +10,8 @@ const std::vector<ForeignKey>& foreign_keys() {
         "training reads shards: 'convert_dataset --input FOLDER --output SHARDS' makes them once, and --data SHARDS "
         "names them";
     static const std::string cache =
-        "say how much memory: data.cache_mb, in MiB a rank, keeps decoded volumes, so that later epochs do not read "
-        "them again (10240: 10 GB)";
+        "say how much memory: data.cache_mb, in MiB a rank (with data.cache: node, a node), keeps decoded volumes, so "
+        "that later epochs do not read them again (10240: 10 GB)";
     static const std::string run_name = "a run is named by its folder: --run runs/NAME";
     static const std::string wandb =
         "the run sends nothing; it says at start how `tools/export_wandb.py` writes it for `wandb sync`";
@@ -37,17 +37,15 @@ const std::vector<ForeignKey>& foreign_keys() {
         {"pin_memory", "", either, {}, "batches reach a GPU out of pinned memory, and there is none without a GPU"},
         {"cache_in_memory", "", {{"false", ""}}, {{"true", cache}}, "shards are read as crops are needed"},
         {"use_smart_cache",
-         "",
-         either,
+         "data.cache",
+         {{"true", "node"}, {"false", ""}},
          {},
-         "threads read ahead and replace what is kept at any time, and every case comes in every epoch; data.cache_mb "
-         "says how much is kept",
+         "one copy a node, replaced by `replace_rate` an epoch as threads read ahead; every case comes in every epoch, "
+         "kept or "
+         "not; data.cache_mb is the most that a node keeps",
          flag},
-        {"cache_rate", "", {}, {{"*", cache + "; every case comes in every epoch, whatever is kept"}}},
-        {"replace_rate",
-         "",
-         {},
-         {{"*", "what is kept is replaced as cases are read, at no rate of its own; " + cache}}},
+        {"cache_rate", "data.cache_rate", {}, {}, "with `use_smart_cache: true`"},
+        {"replace_rate", "data.replace_rate", {}, {}, "with `use_smart_cache: true`"},
         {"image_size",
          "",
          {},

@@ -9,6 +9,7 @@
 #include "comm/watchdog.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/node_cache.hpp"
 #include "tasks/make_task.hpp"
 #include "train/precision.hpp"
 
@@ -38,6 +39,18 @@ std::string wandb_advice(const RunConfig& config, const std::string& run) {
         config.wandb_project->empty() ? "" : core::concat(" --project '", *config.wandb_project, '\'');
     return core::concat("W&B: nothing is sent from here; 'tools/export_wandb.py --run ", run.empty() ? "RUN" : run,
                         " --output DIR", project, "' writes this run for 'wandb sync', at any time");
+}
+
+/// All ranks.  The data set with a cache that the ranks of a node share; null where each rank has its own.
+std::shared_ptr<const data::ShardReader> open_shared(comm::World& world, const RunConfig& config) {
+    if (!config.task.data.shares_cache()) return nullptr;
+    std::shared_ptr<data::ShardReader> reader;
+    world.together("opening the data set", [&] {
+        reader = std::make_shared<data::ShardReader>(config.shards, 0, config.task.data.fold_choice());
+    });
+    const auto kept = data::share_on_node(*reader, world, config.task.data);
+    if (world.is_root()) core::log::info(kept);
+    return reader;
 }
 
 }  // namespace
@@ -83,10 +96,12 @@ core::ExitCode run_training(comm::World& world, const RunConfig& config) {
     const auto comm = comm::make_communicator(world, config.comm);
     const auto dtype = train::weight_dtype(train::resolve_precision(config.train.precision, comm->device()));
     const auto task_comm = comm->duplicate();  // SyncBN posts in an order of its own
+    const auto reader = open_shared(world, config);
     std::unique_ptr<train::Task> task;
     world.together("opening the data set", [&] {
         task = tasks::make_task(
-            config.task, {config.shards, run.record.global_micro_batch, dtype, config.train.accumulation}, *task_comm);
+            config.task, {config.shards, run.record.global_micro_batch, dtype, config.train.accumulation, reader},
+            *task_comm);
     });
     for (const auto& line :
          batch_arithmetic(config, *comm, *task, run.record.global_micro_batch, run.record.threads_per_rank))

@@ -8,9 +8,18 @@ namespace {
 // List and map nodes, control block and vector header: what an entry costs besides its voxels.
 constexpr size_t kEntryOverheadBytes = 192;
 
-size_t cost(const ChunkCache::Chunk& chunk) { return chunk->size() + kEntryOverheadBytes; }
+size_t cost(const std::shared_ptr<const std::vector<std::byte>>& chunk) { return chunk->size() + kEntryOverheadBytes; }
 
 }  // namespace
+
+DecodedChunk ChunkCache::get(const ChunkRequest& request, const Decode& decode) {
+    if (budget_bytes_ == 0) return decode_apart(request.bytes, decode);
+    if (const Chunk kept = find(request.key)) return {kept->data(), kept};
+    auto fresh = std::make_shared<std::vector<std::byte>>(request.bytes);
+    decode(*fresh);
+    insert(request.key, fresh);
+    return {fresh->data(), fresh};
+}
 
 ChunkCache::Chunk ChunkCache::find(uint64_t key) {
     const std::scoped_lock lock(mutex_);
@@ -35,14 +44,9 @@ void ChunkCache::insert(uint64_t key, const Chunk& chunk) {
     peak_bytes_ = std::max(peak_bytes_, bytes_);
 }
 
-size_t ChunkCache::bytes() const {
+ChunkStore::Figures ChunkCache::figures() const {
     const std::scoped_lock lock(mutex_);
-    return bytes_;
-}
-
-size_t ChunkCache::peak_bytes() const {
-    const std::scoped_lock lock(mutex_);
-    return peak_bytes_;
+    return {bytes_, peak_bytes_, budget_bytes_};
 }
 
 }  // namespace vox::data

@@ -1,5 +1,5 @@
 #pragma once
-// Decoded chunks in memory, least recently used dropped first, within a budget of bytes.
+// Decoded chunks in the memory of one process, least recently used dropped first, within a budget of bytes.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,32 +9,32 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/chunk_store.hpp"
+
 namespace vox::data {
 
-/// Any thread may call any function at any time.
-class ChunkCache {
+/// `data.cache: rank`.
+class ChunkCache final : public ChunkStore {
 public:
-    using Chunk = std::shared_ptr<const std::vector<std::byte>>;
-
     /// 0 keeps nothing.
     explicit ChunkCache(size_t budget_bytes) : budget_bytes_(budget_bytes) {}
 
-    /// The chunk, or null where it is not kept.
-    Chunk find(uint64_t key);
-    /// Keeps the chunk, after dropping others so that the sum never exceeds the budget; one that alone is too large is not
-    /// kept.
-    void insert(uint64_t key, const Chunk& chunk);
+    /// Keeps what it decodes, after dropping others so that the sum never exceeds the budget; a chunk that alone is too large is
+    /// not kept.
+    DecodedChunk get(const ChunkRequest& request, const Decode& decode) override;
 
-    bool enabled() const { return budget_bytes_ > 0; }
-    /// Bytes kept now, and the most that ever was (entries' own overhead included).
-    size_t bytes() const;
-    size_t peak_bytes() const;
+    /// Entries' own overhead included.
+    Figures figures() const override;
 
 private:
+    using Chunk = std::shared_ptr<const std::vector<std::byte>>;
     struct Entry {
         uint64_t key;
         Chunk chunk;
     };
+    Chunk find(uint64_t key);
+    void insert(uint64_t key, const Chunk& chunk);
+
     const size_t budget_bytes_;
     mutable std::mutex mutex_;
     std::list<Entry> entries_;  // most recently used first

@@ -34,18 +34,22 @@ void ReadOnlyFile::read(uint64_t offset, std::span<std::byte> out) const {
     core::read_at(descriptor_, path_, offset, out);
 }
 
-DecodedChunk ChunkReader::read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index) {
+DecodedChunk ChunkReader::read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index, int64_t epoch) {
+    if (array.places[index].bytes == 0) return {};
+    bool kept = true;
+    const auto chunk =
+        store_->get({array.first_key + index, array.chunk_bytes(), epoch}, [&](std::span<std::byte> voxels) {
+            kept = false;
+            decode(file, array, index, voxels);
+        });
+    if (kept) ++cache_hits_;
+    return chunk;
+}
+
+void ChunkReader::decode(const ReadOnlyFile& file, const ChunkedArray& array, size_t index,
+                         std::span<std::byte> voxels) {
     const ChunkPlace& place = array.places[index];
-    if (place.bytes == 0) return {};
-    const uint64_t key = array.first_key + index;
-    if (cache_.enabled()) {
-        if (auto kept = cache_.find(key)) {
-            ++cache_hits_;
-            return {kept->data(), kept};
-        }
-    }
     thread_local std::vector<std::byte> stored;
-    thread_local std::vector<std::byte> uncached;
     stored.resize(place.bytes);
     file.read(place.offset, stored);
     bytes_read_ += place.bytes;
@@ -54,18 +58,12 @@ DecodedChunk ChunkReader::read(const ReadOnlyFile& file, const ChunkedArray& arr
         throw DataError(concat(array.where, ": ", array.describe(index),
                                ": the checksum is wrong, the file is damaged.  Convert the case again."));
     }
-    auto fresh = cache_.enabled() ? std::make_shared<std::vector<std::byte>>() : nullptr;
-    std::vector<std::byte>& raw = fresh ? *fresh : uncached;
-    raw.resize(array.chunk_bytes());
     try {
-        decode_chunk(array.filters, place.filter_mask, stored, raw);
+        decode_chunk(array.filters, place.filter_mask, stored, voxels);
     } catch (const DataError& error) {
         throw DataError(concat(array.where, ": ", array.describe(index), ": ", error.what()));
     }
     ++chunks_decoded_;
-    if (!fresh) return {raw.data(), nullptr};
-    cache_.insert(key, fresh);
-    return {fresh->data(), fresh};
 }
 
 }  // namespace vox::data

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "data/chunk_cache.hpp"
 #include "data/chunked_array.hpp"
@@ -31,28 +33,26 @@ private:
     uint64_t size_ = 0;
 };
 
-/// A decoded chunk.  `voxels` is null where all are 0; else it stays valid while this object lives and the calling thread
-/// reads no other chunk.
-struct DecodedChunk {
-    const std::byte* voxels = nullptr;
-    ChunkCache::Chunk hold;
-};
-
-/// Any thread may call `read`.
+/// Any thread may call `read`; `keep_in` before the first.
 class ChunkReader {
 public:
-    explicit ChunkReader(size_t cache_bytes) : cache_(cache_bytes) {}
+    explicit ChunkReader(size_t cache_bytes) : store_(std::make_unique<ChunkCache>(cache_bytes)) {}
+
+    /// From here on this store keeps what is decoded.
+    void keep_in(std::unique_ptr<ChunkStore> store) { store_ = std::move(store); }
 
     /// Throws DataError naming file, case and chunk where the checksum is wrong or the chunk does not decode.
-    DecodedChunk read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index);
+    DecodedChunk read(const ReadOnlyFile& file, const ChunkedArray& array, size_t index, int64_t epoch = kNoEpoch);
 
-    const ChunkCache& cache() const { return cache_; }
+    const ChunkStore& store() const { return *store_; }
     int64_t chunks_decoded() const { return chunks_decoded_; }
     int64_t cache_hits() const { return cache_hits_; }
     int64_t bytes_read() const { return bytes_read_; }
 
 private:
-    ChunkCache cache_;
+    void decode(const ReadOnlyFile& file, const ChunkedArray& array, size_t index, std::span<std::byte> voxels);
+
+    std::unique_ptr<ChunkStore> store_;
     std::atomic<int64_t> chunks_decoded_ = 0, cache_hits_ = 0, bytes_read_ = 0;
 };
 

@@ -124,11 +124,11 @@ void Loader::State::read_whole(const Item& item, const Prefetcher::Room& room) c
     const CaseInfo& info = reader.cases()[item.case_index];
     const core::Box whole{{0, 0, 0}, info.size()};
     std::vector<float> image(static_cast<size_t>(channels * whole.voxels()));
-    reader.read_image(item.case_index, whole, image);
+    reader.read_image(item.case_index, whole, image, item.key.epoch);
     resize_image(image, channels, info.size(), resize, room.image);
     if (!info.has_label) return std::fill(room.label.begin(), room.label.end(), uint8_t{0});
     std::vector<uint8_t> label(static_cast<size_t>(whole.voxels()));
-    reader.read_label(item.case_index, whole, label);
+    reader.read_label(item.case_index, whole, label, item.key.epoch);
     resize_label(label, info.size(), resize.size, room.label);
 }
 
@@ -145,13 +145,13 @@ void Loader::State::read_item(const Item& item, const Prefetcher::Room& room) co
     core::fault_point("loader:item");
     const Crop crop = with_margin(crop_of(item), volume_of(item), crop_size, spatial.margins());
     try {
-        if (!room.views.empty()) reader.read_views(item.case_index, room.views);
+        if (!room.views.empty()) reader.read_views(item.case_index, room.views, item.key.epoch);
         if (resize.any()) return read_whole(item, room);
         read_padded(room.image, channels, crop, read_size,
-                    [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out); });
+                    [&](std::span<float> out) { reader.read_image(item.case_index, crop.box, out, item.key.epoch); });
         if (!info.has_label) return std::fill(room.label.begin(), room.label.end(), uint8_t{0});
         read_padded(room.label, 1, crop, read_size,
-                    [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out); });
+                    [&](std::span<uint8_t> out) { reader.read_label(item.case_index, crop.box, out, item.key.epoch); });
     } catch (const core::DataError& error) {
         throw core::DataError(core::concat(error.what(), " (training crop of case ", info.id, ", start [",
                                            core::join(crop.box.start), "], size [", core::join(crop.box.size),
@@ -207,6 +207,7 @@ Position Loader::position() const { return state_->prefetcher.position(); }
 void Loader::seek(Position position) { state_->prefetcher.seek(position); }
 int64_t Loader::steps_per_epoch(int64_t accumulation) const { return state_->sampler.steps_per_epoch(accumulation); }
 const EpochSampler& Loader::sampler() const { return state_->sampler; }
+const ShardReader& Loader::reader() const { return state_->reader; }
 double Loader::wait_seconds() const { return state_->prefetcher.wait_seconds(); }
 
 Loader::Counters Loader::counters() const {

@@ -40,6 +40,7 @@ public:
 
     int64_t steps_per_epoch(int64_t accumulation) const;
     const EpochSampler& sampler() const;
+    const ShardReader& reader() const;
 
     /// Seconds that `next` has waited for reading threads so far.
     double wait_seconds() const;

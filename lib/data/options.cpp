@@ -95,6 +95,11 @@ void check_reading(const Options& options, const config::Section& section) {
                     concat("prefetch_mb: ", options.prefetch_mb, " is not within 1 .. ", kMostMb));
     section.require(options.cache_mb >= 0 && options.cache_mb <= kMostMb,
                     concat("cache_mb: ", options.cache_mb, " is not within 0 (keeps no chunks) .. ", kMostMb));
+    check_probability(section, "cache_rate", options.cache_rate);
+    check_probability(section, "replace_rate", options.replace_rate);
+    section.require(options.shares_cache() || (options.cache_rate == 1 && options.replace_rate == 0),
+                    concat("cache_rate: ", options.cache_rate, " and replace_rate: ", options.replace_rate,
+                           " are of a cache that a node shares; set cache: node (here: ", options.cache, ")"));
 }
 
 }  // namespace
@@ -147,7 +152,15 @@ void Options::read(config::Section& section) {
     section.value("intensity_shift_probability", intensity_shift_probability, "chance of intensity_shift, 0 .. 1");
     section.value("threads", threads, "reading threads a rank");
     section.value("prefetch_mb", prefetch_mb, "memory a rank for crops read ahead, MiB (one micro-batch always fits)");
-    section.value("cache_mb", cache_mb, "memory a rank for decoded chunks, MiB; 0: none");
+    section.choice(
+        "cache", cache, {"none", "rank", "node"},
+        "decoded chunks are kept: not at all; by each rank, what was used last; once a node, for all its ranks");
+    section.value("cache_mb", cache_mb, "memory for decoded chunks, MiB a rank, of cache: node a node; 0: none");
+    section.value("cache_rate", cache_rate, "cache: node keeps at most this share of the decoded data set, 0 .. 1");
+    section.value(
+        "replace_rate", replace_rate,
+        "cache: node replaces this share of what it keeps each epoch, where not all is kept, 0 .. 1; every case "
+        "comes in every epoch, kept or not");
     section.value("drop_last", drop_last, "leave out the short last micro-batch of an epoch");
     check_batch(*this, section);
     check_crop(*this, section);

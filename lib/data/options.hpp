@@ -41,7 +41,10 @@ struct Options {
     SpatialOptions spatial;      // section `data.spatial`
     int64_t threads = 2;
     int64_t prefetch_mb = 512;
-    int64_t cache_mb = 1024;
+    std::string cache = "rank";
+    int64_t cache_mb = 1024;  // of a rank, or of a node
+    double cache_rate = 1;
+    double replace_rate = 0;
     bool drop_last = false;
     int64_t seed = 0;  // no key of its own: the run's seed
 
@@ -61,7 +64,9 @@ struct Options {
     core::Index3 read_size() const;
     Augmentation augmentation() const;
     SamplerOptions sampler(int64_t global_micro_batch, const Stratum& stratum = {}) const;
-    size_t cache_bytes() const { return static_cast<size_t>(cache_mb) << 20; }
+    /// What decoded chunks may take, on this rank or on this node.
+    size_t cache_bytes() const { return cache == "none" ? 0 : static_cast<size_t>(cache_mb) << 20; }
+    bool shares_cache() const { return cache == "node"; }
     size_t prefetch_bytes() const { return static_cast<size_t>(prefetch_mb) << 20; }
 };
 

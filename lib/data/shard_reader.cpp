@@ -40,10 +40,10 @@ void check_box(const CaseInfo& info, const core::Box& box, size_t room, int64_t 
 /// Calls copy_row(chunk's voxels from the row's first on, or null for zeros; first voxel in the box; voxels) for every row.
 template <class CopyRow>
 void for_each_row(ChunkReader& reader, const ReadOnlyFile& file, const ChunkedArray& array, int64_t channel,
-                  const core::Box& box, CopyRow&& copy_row) {
+                  const core::Box& box, int64_t epoch, CopyRow&& copy_row) {
     const size_t voxel_size = voxel_bytes(array.type);
     for (const ChunkOverlap& part : overlaps(array.grid, array.chunk, channel, box)) {
-        const DecodedChunk chunk = reader.read(file, array, part.index);
+        const DecodedChunk chunk = reader.read(file, array, part.index, epoch);
         for (int64_t d = 0; d < part.size[0]; ++d) {
             for (int64_t h = 0; h < part.size[1]; ++h) {
                 const int64_t from = ((part.in_chunk[0] + d) * array.chunk[2] + part.in_chunk[1] + h) * array.chunk[3] +
@@ -159,6 +159,19 @@ ShardReader::ShardReader(const std::filesystem::path& folder, size_t chunk_cache
 
 ShardReader::~ShardReader() = default;
 
+void ShardReader::keep_in(std::unique_ptr<ChunkStore> store) { state_->chunks.keep_in(std::move(store)); }
+
+std::vector<StoredArray> ShardReader::arrays() const {
+    std::vector<StoredArray> arrays;
+    for (size_t i = 0; i < state_->readable.size(); ++i) {
+        const ReadableCase& one = state_->readable[i];
+        arrays.push_back({i, StoredArray::Kind::image, &one.image});
+        if (one.label) arrays.push_back({i, StoredArray::Kind::label, &*one.label});
+        if (one.views) arrays.push_back({i, StoredArray::Kind::views, &*one.views});
+    }
+    return arrays;
+}
+
 const std::vector<CaseInfo>& ShardReader::cases() const { return state_->cases; }
 const LabelScheme& ShardReader::scheme() const { return state_->index.scheme; }
 const std::vector<std::string>& ShardReader::channel_names() const { return state_->index.channels; }
@@ -175,7 +188,7 @@ std::vector<size_t> ShardReader::split(const std::string& name) const {
     return indices;
 }
 
-void ShardReader::read_image(size_t case_index, const core::Box& box, std::span<float> out) const {
+void ShardReader::read_image(size_t case_index, const core::Box& box, std::span<float> out, int64_t epoch) const {
     const ReadableCase& from = state_->at(case_index);
     const CaseInfo& info = state_->cases[case_index];
     check_box(info, box, out.size(), info.channels());
@@ -184,7 +197,7 @@ void ShardReader::read_image(size_t case_index, const core::Box& box, std::span<
         float* to = out.data() + channel * box.voxels();
         const auto zero = static_cast<float>(source.scl_inter);
         with_stored_type(info.type, [&]<class T>() {
-            for_each_row(state_->chunks, *from.file, from.image, channel, box,
+            for_each_row(state_->chunks, *from.file, from.image, channel, box, epoch,
                          [&](const std::byte* row, size_t at, size_t count) {
                              if (!row) return void(std::fill_n(to + at, count, zero));
                              scale_row(reinterpret_cast<const T*>(row), to + at, count, source.scl_slope,
@@ -194,29 +207,31 @@ void ShardReader::read_image(size_t case_index, const core::Box& box, std::span<
     }
 }
 
-void ShardReader::read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out) const {
+void ShardReader::read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out, int64_t epoch) const {
     const ReadableCase& from = state_->at(case_index);
     check_box(state_->cases[case_index], box, out.size(), 1);
     core::check(from.label.has_value(), concat("case ", state_->cases[case_index].id, " has no label"));
-    for_each_row(state_->chunks, *from.file, *from.label, 0, box, [&](const std::byte* row, size_t at, size_t count) {
-        if (row) {
-            std::memcpy(out.data() + at, row, count);
-        } else {
-            std::memset(out.data() + at, 0, count);
-        }
-    });
+    for_each_row(state_->chunks, *from.file, *from.label, 0, box, epoch,
+                 [&](const std::byte* row, size_t at, size_t count) {
+                     if (row) {
+                         std::memcpy(out.data() + at, row, count);
+                     } else {
+                         std::memset(out.data() + at, 0, count);
+                     }
+                 });
 }
 
-void ShardReader::read_views(size_t case_index, std::span<float> out) const {
+void ShardReader::read_views(size_t case_index, std::span<float> out, int64_t epoch) const {
     const ReadableCase& from = state_->at(case_index);
     const ViewSet& views = state_->index.views;
     core::check(!views.empty() && out.size() == static_cast<size_t>(views.pixels()),
                 "the output does not have the views' size");
     const core::Box whole{{0, 0, 0}, {static_cast<int64_t>(views.names.size()), views.size[0], views.size[1]}};
-    for_each_row(state_->chunks, *from.file, *from.views, 0, whole, [&](const std::byte* row, size_t at, size_t count) {
-        if (!row) return void(std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), count, 0.0F));
-        std::memcpy(out.data() + at, row, count * sizeof(float));
-    });
+    for_each_row(state_->chunks, *from.file, *from.views, 0, whole, epoch,
+                 [&](const std::byte* row, size_t at, size_t count) {
+                     if (!row) return void(std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), count, 0.0F));
+                     std::memcpy(out.data() + at, row, count * sizeof(float));
+                 });
 }
 
 const std::vector<ForegroundPositions>& ShardReader::foreground(size_t case_index) const {
@@ -225,8 +240,9 @@ const std::vector<ForegroundPositions>& ShardReader::foreground(size_t case_inde
 
 ShardReader::Counters ShardReader::counters() const {
     const ChunkReader& chunks = state_->chunks;
-    return {chunks.chunks_decoded(), chunks.cache_hits(), chunks.bytes_read(), chunks.cache().bytes(),
-            chunks.cache().peak_bytes()};
+    const auto kept = chunks.store().figures();
+    return {chunks.chunks_decoded(), chunks.cache_hits(), chunks.bytes_read(), kept.bytes,
+            kept.peak_bytes,         kept.budget_bytes};
 }
 
 std::vector<std::string> ShardReader::verify() const {
@@ -262,7 +278,7 @@ std::vector<std::byte> ShardReader::read_stored(size_t case_index, int64_t chann
     const core::Box whole{{0, 0, 0}, info.size()};
     const size_t voxel_size = voxel_bytes(info.type);
     std::vector<std::byte> out(static_cast<size_t>(whole.voxels()) * voxel_size, std::byte{0});
-    for_each_row(state_->chunks, *from.file, from.image, channel, whole,
+    for_each_row(state_->chunks, *from.file, from.image, channel, whole, kNoEpoch,
                  [&](const std::byte* row, size_t at, size_t count) {
                      if (row) std::memcpy(out.data() + at * voxel_size, row, count * voxel_size);
                  });

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "data/cache_plan.hpp"
 #include "data/case_info.hpp"
+#include "data/chunk_store.hpp"
 #include "data/folds.hpp"
 #include "data/label_scheme.hpp"
 
@@ -30,6 +32,10 @@ public:
     /// `chunk_cache_bytes` > 0 keeps decoded chunks, least recently used dropped first, up to that many bytes.
     /// `folds`: the splits of a run of a cross-validation, see `assign_folds`.
     explicit ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes = 0, const Folds& folds = {});
+    /// Before anything is read: this store keeps decoded chunks instead.
+    void keep_in(std::unique_ptr<ChunkStore> store);
+    /// Everything that is chunked, for who plans what to keep.
+    std::vector<StoredArray> arrays() const;
     ~ShardReader();
     ShardReader(const ShardReader&) = delete;
 
@@ -47,17 +53,17 @@ public:
     const std::string& digest() const;
 
     /// out [C,d,h,w], after slope and intercept.  The box must lie inside the case.  Throws DataError naming file, case and
-    /// chunk where a checksum is wrong.
-    void read_image(size_t case_index, const core::Box& box, std::span<float> out) const;
+    /// chunk where a checksum is wrong.  `epoch` of training's order decides what is kept, where that changes by epoch, and no value.
+    void read_image(size_t case_index, const core::Box& box, std::span<float> out, int64_t epoch = kNoEpoch) const;
     /// out [d,h,w].
-    void read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out) const;
+    void read_label(size_t case_index, const core::Box& box, std::span<uint8_t> out, int64_t epoch = kNoEpoch) const;
     /// out [V,h,w] of `views()`.  A case always has them all.
-    void read_views(size_t case_index, std::span<float> out) const;
+    void read_views(size_t case_index, std::span<float> out, int64_t epoch = kNoEpoch) const;
     const std::vector<ForegroundPositions>& foreground(size_t case_index) const;  // one entry a label value, 0 has none
 
     struct Counters {
         int64_t chunks_decoded = 0, cache_hits = 0, bytes_read = 0;
-        size_t cache_bytes = 0, cache_peak_bytes = 0;
+        size_t cache_bytes = 0, cache_peak_bytes = 0, cache_budget_bytes = 0;  // of the rank's cache, or of its node's
     };
     Counters counters() const;
 

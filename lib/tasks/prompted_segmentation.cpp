@@ -57,7 +57,8 @@ void check_size(const data::Options& options, const nn::PromptedSegmentorOptions
 PromptedSegmentation::PromptedSegmentation(const TaskConfig& config, const TaskContext& context,
                                            comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
+      shards_(context.opened(config.data)),
+      reader_(*shards_),
       facts_(prompted_facts(reader_)),
       fact_texts_(facts_.to_texts()),
       network_(facts_.complete(config.prompted_segmentor)),

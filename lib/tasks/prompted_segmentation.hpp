@@ -43,7 +43,8 @@ private:
     bool learns_answers() const { return config_.prompted.answer_weight > 0 && network_.answer_blocks > 0; }
 
     TaskConfig config_;
-    data::ShardReader reader_;
+    std::shared_ptr<const data::ShardReader> shards_;
+    const data::ShardReader& reader_;  // of shards_
     PromptedFacts facts_;
     std::map<std::string, std::string> fact_texts_;
     nn::PromptedSegmentorOptions network_;

@@ -14,7 +14,8 @@ namespace vox::tasks {
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
+      shards_(context.opened(config.data)),
+      reader_(*shards_),
       facts_(learnable_regions(reader_, config.loss.exclusive())),
       loss_(config.loss, facts_) {
     for (const auto& region : facts_.inactive_names()) {

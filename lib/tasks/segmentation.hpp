@@ -32,7 +32,8 @@ public:
 
 private:
     TaskConfig config_;
-    data::ShardReader reader_;
+    std::shared_ptr<const data::ShardReader> shards_;
+    const data::ShardReader& reader_;  // of shards_
     SegmentationFacts facts_;
     SegmentationLoss loss_;
     std::shared_ptr<nn::Model> model_;

@@ -62,7 +62,8 @@ std::shared_ptr<nn::ResNet3d> make_survival_model(const TaskConfig& config, cons
 Survival::Survival(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
       comm_(comm),
-      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
+      shards_(context.opened(config.data)),
+      reader_(*shards_),
       training_(config.data.first_cases(reader_.split("train"))) {
     std::vector<std::string> left_out;
     const auto& options = config_.survival;

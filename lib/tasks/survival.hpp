@@ -56,7 +56,8 @@ private:
 
     TaskConfig config_;
     comm::Communicator& comm_;
-    data::ShardReader reader_;
+    std::shared_ptr<const data::ShardReader> shards_;
+    const data::ShardReader& reader_;  // of shards_
     std::vector<size_t> training_;
     SurvivalFacts facts_;
     std::map<std::string, std::string> fact_texts_;

@@ -45,7 +45,8 @@ Places places_of(const at::Tensor& image, const std::vector<int64_t>& targets,
 
 Synthesis::Synthesis(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
+      shards_(context.opened(config.data)),
+      reader_(*shards_),
       facts_(synthesis_facts(reader_, config.synthesis.target)),
       schedule_(config.diffusion.schedule),
       timesteps_(config.diffusion.trained_timesteps()) {

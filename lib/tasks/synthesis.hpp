@@ -42,7 +42,8 @@ private:
     std::vector<int64_t> targets(const data::Batch& batch) const;
 
     TaskConfig config_;
-    data::ShardReader reader_;
+    std::shared_ptr<const data::ShardReader> shards_;
+    const data::ShardReader& reader_;  // of shards_
     SynthesisFacts facts_;
     ops::NoiseSchedule schedule_;
     std::vector<int64_t> timesteps_;

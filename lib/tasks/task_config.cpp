@@ -183,4 +183,9 @@ void TaskConfig::check_effect(const std::vector<config::KeyRecord>& keys) const 
     }
 }
 
+std::shared_ptr<const data::ShardReader> TaskContext::opened(const data::Options& options) const {
+    if (reader) return reader;
+    return std::make_shared<const data::ShardReader>(shards, options.cache_bytes(), options.fold_choice());
+}
+
 }  // namespace vox::tasks

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
 #include "config/section.hpp"
 #include "data/options.hpp"
+#include "data/shard_reader.hpp"
 #include "infer/diffusion_options.hpp"
 #include "infer/options.hpp"
 #include "loss/options.hpp"
@@ -55,6 +57,11 @@ struct TaskContext {
     int64_t global_micro_batch = 1;  // items of a micro-batch over all ranks
     at::ScalarType dtype = at::kFloat;  // of weights and batches
     int64_t accumulation = 1;  // micro-batches an optimizer step
+    /// The data set, where the program has opened it; else null, and the task opens `shards`.
+    std::shared_ptr<const data::ShardReader> reader{};
+
+    /// `reader`, or `shards` opened with a cache of this rank.
+    std::shared_ptr<const data::ShardReader> opened(const data::Options& options) const;
 };
 
 }  // namespace vox::tasks

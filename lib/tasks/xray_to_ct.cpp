@@ -23,7 +23,8 @@ namespace vox::tasks {
 
 XrayToCt::XrayToCt(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      reader_(context.shards, config.data.cache_bytes(), config.data.fold_choice()),
+      shards_(context.opened(config.data)),
+      reader_(*shards_),
       facts_(xray_to_ct_facts(reader_, {config.data.window[0], config.data.window[1]},
                               config.xray_to_ct.network.xray.num_views)),
       schedule_(config.diffusion.schedule),

@@ -46,7 +46,8 @@ private:
     at::Tensor physics_sum(const data::Batch& batch, const at::Tensor& views, const at::Tensor& foreseen) const;
 
     TaskConfig config_;
-    data::ShardReader reader_;
+    std::shared_ptr<const data::ShardReader> shards_;
+    const data::ShardReader& reader_;  // of shards_
     XrayToCtFacts facts_;
     ops::NoiseSchedule schedule_;
     std::vector<int64_t> timesteps_;

@@ -44,6 +44,8 @@ void Journal::step(int64_t step, int64_t epoch, const StepResult& result, const 
     fields.emplace_back("samples_per_second", ranks.samples_per_second);
     fields.emplace_back("data_wait_share", ranks.data_wait_share);
     fields.emplace_back("memory_bytes", ranks.memory_bytes);
+    fields.emplace_back("chunks_decoded", ranks.chunks_decoded);
+    fields.emplace_back("cache_hits", ranks.cache_hits);
     if (ranks.own_seconds.size() > 1) fields.emplace_back("own_seconds", ranks.own_seconds);
     if (result.empty || result.bad) fields.emplace_back("skipped", 1);
     metrics_.write(report::Kind::step, step, fields);

@@ -35,6 +35,7 @@ struct StepResult {
 struct RankFigures {
     std::vector<double> samples_per_second, data_wait_share, memory_bytes;
     std::vector<double> own_seconds;  // median of the last steps: computing and waiting for data, not for other ranks
+    std::vector<double> chunks_decoded, cache_hits;  // since the start of the program
 };
 
 /// Rank 0 only.  Opening and finishing throw WriteError where the run's folder refuses; in between that is a warning, because

@@ -176,17 +176,20 @@ RankFigures Trainer::gather_rank_figures(const StepResult& result, int64_t own_i
     const double memory =
         static_cast<double>(comm_.device().is_cuda() ? peak_device_bytes(comm_.device()) : peak_host_bytes());
     const size_t size = static_cast<size_t>(world_.size()), rank = static_cast<size_t>(world_.rank());
-    std::vector<double> all(4 * size, 0.0);  // each rank fills its own places, the others add 0
+    std::vector<double> all(6 * size, 0.0);  // each rank fills its own places, the others add 0
     all[rank] = static_cast<double>(own_items) / result.seconds;
     all[size + rank] = result.data_seconds / result.seconds;
     all[2 * size + rank] = memory;
     all[3 * size + rank] = own_time_.median();
+    const auto chunks = task_.train_data().reader().counters();
+    all[4 * size + rank] = static_cast<double>(chunks.chunks_decoded);
+    all[5 * size + rank] = static_cast<double>(chunks.cache_hits);
     all = step_world_->sum(all);
     const auto part = [&](size_t i) {
         return std::vector<double>(all.begin() + static_cast<long>(i * size),
                                    all.begin() + static_cast<long>((i + 1) * size));
     };
-    return {part(0), part(1), part(2), part(3)};
+    return {part(0), part(1), part(2), part(3), part(4), part(5)};
 }
 
 void Trainer::write_down(const StepResult& result) {

@@ -90,6 +90,9 @@ std::string Trainer::how_it_ended() const {
 void Trainer::finish() {
     check_replicas(task_.model(), world_, steps_done_);
     const double peak = world_.max(static_cast<double>(peak_host_bytes()));
+    const auto own = task_.train_data().reader().counters();
+    const auto chunks = world_.sum({static_cast<double>(own.chunks_decoded), static_cast<double>(own.cache_hits)});
+    const double kept = world_.max(static_cast<double>(own.cache_peak_bytes));
     world_.on_root("finishing the run", [&] {
         store_->wait();
         if (steps_done_ < total_steps_)
@@ -98,7 +101,10 @@ void Trainer::finish() {
         report::Fields figures{{"steps", steps_done_},
                                {"skipped_steps", skipped_steps_},
                                {"failed_saves", failed_saves},
-                               {"ended", how_it_ended()}};
+                               {"ended", how_it_ended()},
+                               {"chunks_decoded", static_cast<int64_t>(chunks[0])},
+                               {"cache_hits", static_cast<int64_t>(chunks[1])},
+                               {"cache_peak_bytes", static_cast<int64_t>(kept)}};
         if (best_) figures.emplace_back("best/" + best_->name, best_->value);
         journal_->finish(steps_done_, figures,
                          {{"total", since_start_.seconds()},
@@ -111,6 +117,9 @@ void Trainer::finish() {
         core::log::info("peak memory of a rank: ", core::human_bytes(peak), "; training ",
                         core::human_seconds(train_seconds_), ", of which waiting for data ",
                         core::human_seconds(data_seconds_));
+        core::log::info("chunks over all ranks: ", chunks[0], " decoded, ", chunks[1],
+                        " found in memory; kept at most ", core::human_bytes(kept), " of a budget of ",
+                        core::human_bytes(static_cast<double>(own.cache_budget_bytes)), " (data.cache, data.cache_mb)");
     });
 }
 

@@ -77,6 +77,7 @@ distributed: True
 data: {batch_size: 2, num_workers: 8, persistent_workers: False}
 training: {max_epochs: 500, early_stopping_patience: 1000, mixed_precision: True}
 )");
+    EXPECT_EQ(config.task.data.cache, "node");
     EXPECT_EQ(config.distributed, true);
     EXPECT_EQ(config.task.data.batch_size, 2);
     EXPECT_EQ(config.task.data.threads, 8);
@@ -105,7 +106,6 @@ TEST(ForeignKeys, WhatCannotBeFollowedIsRefusedByNameWithWhatToDo) {
         {"num_processes", {"4", "mpirun -np N"}},       {"method", {"torchrun", "mpirun or srun"}},
         {"doc", {"first", "--run runs/NAME"}},          {"data_root", {"/data", "convert_dataset"}},
         {"log_dir", {"logs", "--run runs/NAME"}},       {"csv_path", {"a.csv", "--layout survival"}},
-        {"cache_rate", {"0.5", "data.cache_mb"}},       {"replace_rate", {"0.5", "data.cache_mb"}},
         {"compile", {"true", "LibTorch's own"}},        {"image_size", {"[256, 256, 64]", "data.resize: [D, H, W]"}},
     };
     size_t with_refusals = 0;
@@ -145,6 +145,15 @@ TEST(ForeignKeys, ContradictionsAndNonsenseAreErrors) {
     EXPECT_THAT(refusal(kLeast + "\ntraining: {multi_gpus: true}"), HasSubstr("unknown key 'training"));
     EXPECT_THAT(refusal(kLeast + "\nnum_epochs: 3\nmax_epochs: 4"), HasSubstr("'max_epochs' is another name of"));
     EXPECT_THAT(refusal(kLeast + "\nbatch_sise: 2"), HasSubstr("unknown key 'batch_sise'"));
+}
+
+TEST(ForeignKeys, ASmartCacheIsOneThatANodeShares) {
+    const auto data = configured(kLeast + "\nuse_smart_cache: true\ncache_rate: 0.5\nreplace_rate: 0.25").task.data;
+    EXPECT_EQ(data.cache, "node");
+    EXPECT_EQ(data.cache_rate, 0.5);
+    EXPECT_EQ(data.replace_rate, 0.25);
+    EXPECT_EQ(configured(kLeast + "\nuse_smart_cache: false").task.data.cache, "rank");
+    EXPECT_THAT(refusal(kLeast + "\ncache_rate: 0.5"), HasSubstr("set cache: node (here: rank)"));
 }
 
 TEST(ForeignOptions, ResumeFromAndCheckpointDir) {

@@ -36,7 +36,7 @@ TEST(DataOptions, EveryKeyArrives) {
         "percentile, "
         "flip_probability: 0.75, flip_axes: [2], intensity_scale: 0.2, intensity_shift: 0.3, threads: 5, prefetch_mb: "
         "6, "
-        "cache_mb: 7, drop_last: true");
+        "cache: node, cache_mb: 7, cache_rate: 0.5, replace_rate: 0.125, drop_last: true");
     EXPECT_EQ(options.batch_size, 3);
     EXPECT_EQ(options.crop(), (core::Index3{8, 16, 24}));
     EXPECT_EQ(options.foreground_ratio, 0.25);
@@ -53,6 +53,10 @@ TEST(DataOptions, EveryKeyArrives) {
     EXPECT_EQ(options.threads, 5);
     EXPECT_EQ(options.prefetch_bytes(), size_t{6} << 20);
     EXPECT_EQ(options.cache_bytes(), size_t{7} << 20);
+    EXPECT_TRUE(options.shares_cache());
+    EXPECT_EQ(options.cache_rate, 0.5);
+    EXPECT_EQ(options.replace_rate, 0.125);
+    EXPECT_EQ(read("cache: none, cache_mb: 7").cache_bytes(), 0);
 }
 
 TEST(DataOptions, WholeCasesInsteadOfCrops) {
@@ -192,6 +196,12 @@ TEST(DataOptions, RefusesWhatCannotWork) {
     EXPECT_THAT(refusal("threads: 0"), HasSubstr("threads"));
     EXPECT_THAT(refusal("prefetch_mb: 0"), HasSubstr("prefetch_mb"));
     EXPECT_THAT(refusal("cache_mb: -1"), HasSubstr("cache_mb"));
+    EXPECT_THAT(refusal("cache: nodes"), HasSubstr("node"));
+    EXPECT_THAT(refusal("cache: node, cache_rate: 1.5"), HasSubstr("cache_rate"));
+    EXPECT_THAT(refusal("cache: node, replace_rate: -0.5"), HasSubstr("replace_rate"));
+    EXPECT_THAT(refusal("cache_rate: 0.5"), HasSubstr("set cache: node (here: rank)"));
+    EXPECT_THAT(refusal("cache: none, replace_rate: 0.5"), HasSubstr("set cache: node (here: none)"));
+    EXPECT_EQ(refusal("cache: node, cache_rate: 0.5, replace_rate: 1"), "accepted");
 
     EXPECT_THAT(refusal("crop_sise: [8, 8, 8]"), HasSubstr("crop_size"));
 }
