@@ -32,7 +32,7 @@ void PromptedSegmentor::build_encoder(comm::Communicator* communicator, WeightSo
     const auto unit = [&](int64_t in, int64_t out, int64_t stride) {
         const Conv3d::Shape shape{.in_channels = in, .out_channels = out, .stride = stride, .flat = options_.flat};
         return std::make_shared<ConvNormRelu>(shape, make_norm(options_.norm, out, options_.norm_groups, communicator),
-                                          weights);
+                                              weights);
     };
     const auto list = register_module("down", std::make_shared<torch::nn::Module>());
     int64_t in = options_.in_channels;

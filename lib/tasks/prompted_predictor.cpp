@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <array>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -62,8 +63,9 @@ std::vector<int64_t> PromptedPredictor::tokens(const std::string& prompt) const 
 }
 
 void PromptedPredictor::set_prompt(const std::string& prompt) {
-    prompt_ = Question{};
-    prompt_->words = tokens(prompt);
+    Question question;
+    question.words = tokens(prompt);
+    prompt_ = std::move(question);
 }
 
 infer::Prediction PromptedPredictor::predict(const data::Sample& stored) {

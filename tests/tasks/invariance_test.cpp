@@ -128,6 +128,7 @@ TaskConfig prompts() {
     network.heads = 2;
     network.dropout_prob = 0.2;
     config.prompted.prompts = {"words", "points", "boxes"};
+    config.data.seed = 1;  // of 10 items 7 are asked in words
     config.data.resize = {8, 8, 8};
     config.data.crop_size.clear();
     config.data.foreground_ratio = 0;
