@@ -35,7 +35,11 @@ enum class PhantomPart : uint32_t {
     person_age,
     person_body,
     person_lesion,
-    person_noise
+    person_noise,
+    prompted_body,
+    prompted_lesions,
+    prompted_distractors,
+    prompted_noise
 };
 
 /// Four standard normal numbers of one voxel (Box and Muller, "A note on the generation of random normal deviates", 1958).
