@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "core/text.hpp"
 #include "core/timer.hpp"
 #include "data/convert.hpp"
+#include "prompt_arguments.hpp"
 
 namespace {
 
@@ -48,9 +48,9 @@ vox::app::ProgramTable table() {
         options::options_description("Options")};
     table.options.add_options()(
         "layout", options::value<std::string>()->default_value("brats"),
-        "how the input is laid out: brats, msd, nnunet, generic, prostate158, xray_ct, survival")(
+        "how the input is laid out: brats, msd, nnunet, generic, prostate158, xray_ct, survival, prompted")(
         "input", options::value<std::string>()->required(),
-        "folder to read; layout survival: a table, .csv or .tsv, with a line a case")(
+        "folder to read; layouts survival and prompted: a table, .csv or .tsv, with a line a case or a question")(
         "output", options::value<std::string>()->required(), "folder of shards to write; made where it is absent")(
         "label-scheme", options::value<std::string>()->default_value("auto"),
         "what label values mean: auto, brats2020, brats2023, msd_brats, brats2013, prostate158_anatomy, "
@@ -84,19 +84,13 @@ vox::app::ProgramTable table() {
                            "where cases are refused: convert the rest and list them")(
         "dry-run", options::bool_switch(), "read and check everything, write nothing");
     add_survival_options(table.options);
+    vox::tools::add_prompt_options(table.options);
     return table;
-}
-
-std::vector<std::string> split_text(const std::string& text) {
-    std::vector<std::string> parts;
-    std::istringstream in(text);
-    for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
-    return parts;
 }
 
 /// Three numbers of 0 or more; nothing where the text is something else.
 std::optional<std::array<double, 3>> parse_numbers(const std::string& text) {
-    const auto parts = split_text(text);
+    const auto parts = vox::tools::split_text(text);
     if (parts.size() != 3) return std::nullopt;
     std::array<double, 3> numbers{};
     for (size_t i = 0; i < 3; ++i) {
@@ -131,7 +125,8 @@ vox::core::Double3 parse_spacing(const std::string& text) {
 /// Which columns and files layout survival takes.
 vox::data::SurvivalChoice parse_survival(const std::string& layout, const vox::app::Arguments& arguments) {
     for (const auto* name : survival_options) {
-        if (layout != "survival" && !arguments[name].defaulted())
+        const bool shared = layout == "prompted" && std::string_view(name) == "images";
+        if (layout != "survival" && !shared && !arguments[name].defaulted())
             throw UsageError(concat("--", name, " belongs to --layout survival"));
     }
     const auto text = [&](const char* name) { return arguments[name].as<std::string>(); };
@@ -147,7 +142,10 @@ void check_layout_options(const vox::data::ConvertOptions& parsed, const vox::ap
     if (!generic && !prostate && (!parsed.channels.empty() || !parsed.label.empty()))
         throw UsageError("--channels and --label belong to --layout generic and prostate158");
     const bool xray = parsed.layout == "xray_ct", views = parsed.views.make || parsed.views.flip_vertical;
-    if ((prostate || xray || parsed.layout == "msd") && parsed.allow_missing > 0)
+    const bool pictures = parsed.layout == "prompted";
+    if (pictures && parsed.label_scheme != "auto")
+        throw UsageError("--label-scheme: layout prompted has masks, whose values mean nothing else");
+    if ((prostate || xray || pictures || parsed.layout == "msd") && parsed.allow_missing > 0)
         throw UsageError("--allow-missing belongs to --layout brats, nnunet and generic");
     if (!prostate && !parsed.task.empty()) throw UsageError("--task belongs to --layout prostate158");
     if (!prostate && !xray && !arguments["spacing"].defaulted())
@@ -171,7 +169,7 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     parsed.label_scheme = arguments["label-scheme"].as<std::string>();
     parsed.split = parse_split(arguments["split"].as<std::string>());
     parsed.seed = arguments["seed"].as<int64_t>();
-    parsed.channels = split_text(arguments["channels"].as<std::string>());
+    parsed.channels = vox::tools::split_text(arguments["channels"].as<std::string>());
     parsed.label = arguments["label"].as<std::string>();
     parsed.max_shard_bytes = arguments["max-shard-mib"].as<uint64_t>() << 20;
     parsed.allow_missing = arguments["allow-missing"].as<int64_t>();
@@ -192,7 +190,9 @@ vox::data::ConvertOptions parse(const vox::app::Arguments& arguments) {
     const auto flip = arguments["flip-views"].as<std::string>();
     if (!flip.empty() && flip != "vertical") throw UsageError(concat("--flip-views ", flip, ": known is vertical"));
     parsed.views.flip_vertical = !flip.empty();
+    parsed.pictures = arguments["images"].as<std::string>();
     parsed.survival = parse_survival(parsed.layout, arguments);
+    parsed.prompts = vox::tools::parse_prompts(parsed, arguments);
     check_layout_options(parsed, arguments);
     return parsed;
 }
@@ -210,6 +210,13 @@ ExitCode convert_dataset(vox::comm::World& world, const vox::app::Arguments& arg
         vox::core::log::info(report.converted, " cases converted, ", report.kept, " kept, ", report.refused.size(),
                              " refused in ", vox::core::human_seconds(timer.seconds()), "; label scheme ",
                              report.scheme, "; ", (parsed.output / "dataset.json").string(), " is written");
+    }
+    if (parsed.prompts.make || parsed.layout == "prompted") {
+        const auto& prompts = report.prompts;
+        vox::core::log::info(prompts.targets, " targets and ", prompts.questions, " questions in ", prompts.cases,
+                             " cases; ", prompts.cases_without, " cases without a target; ", prompts.silent,
+                             " targets that no sentence tells from the others; ", prompts.small,
+                             " parts were too small and became background");
     }
     if (report.views_compared > 0) {
         vox::core::log::info(report.views_aligned, " of ", report.views_compared,

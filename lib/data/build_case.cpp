@@ -152,6 +152,14 @@ void add_label(CaseData& data, const NiftiImage& label, const std::map<int, int>
     std::memcpy(data.label.data(), ras.data(), ras.size());
     data.info.has_label = true;
     data.info.label_source = source_of("label", label);
+    count_labels(data);
+}
+
+}  // namespace
+
+void count_labels(CaseData& data) {
+    data.info.label_voxels.clear();
+    data.foreground.clear();
     for (const uint8_t value : data.label) {
         if (value != 0) ++data.info.label_voxels[value];
     }
@@ -159,8 +167,6 @@ void add_label(CaseData& data, const NiftiImage& label, const std::map<int, int>
         data.foreground.push_back(positions_of(data.label, value, count));
     }
 }
-
-}  // namespace
 
 CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
                     const std::map<int, int>& translation) {

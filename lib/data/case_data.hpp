@@ -48,6 +48,9 @@ CaseData build_case(std::string id, const std::vector<NamedVolume>& channels, co
 CaseData build_resampled_case(std::string id, const std::vector<NamedVolume>& channels, const NiftiImage* label,
                               const CommonGrid& common, const std::map<int, int>& translation = {});
 
+/// Fills info.label_voxels and foreground from `label`.
+void count_labels(CaseData& data);
+
 /// The image [C,D,H,W] as networks see it: every channel after its slope and intercept, as ShardReader::read_image gives it.
 std::vector<float> image_values(const CaseData& data);
 

@@ -1,6 +1,7 @@
 #include "data/convert.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/timer.hpp"
+#include "data/build_prompted.hpp"
 #include "data/case_data.hpp"
 #include "data/checksum.hpp"
 #include "data/convert_input.hpp"
@@ -50,7 +52,7 @@ NiftiImage empty_label(const NiftiImage& like) {
 
 class Converter {
 public:
-    Converter(comm::World& world, const ConvertOptions& options) : world_(world), options_(options) {
+    Converter(comm::World& world, ConvertOptions options) : world_(world), options_(std::move(options)) {
         if (const auto translation = label_translation(options.label_scheme)) translation_ = translation->values;
     }
 
@@ -66,12 +68,19 @@ public:
             make_output_folder(options_.output);
             remove_partial_files(options_.output);
         });
-        world_.together("looking for finished shards", [&] { find_finished(); });
-        world_.together("reading labels", [&] { scan_labels(); });
-        world_.together("choosing the label scheme", [&] { choose_scheme(); });
+        if (options_.prompts.make) {
+            world_.together("reading labels", [&] { scan_labels(); });
+            world_.together("naming the structures", [&] { name_structures(); });
+            world_.together("looking for finished shards", [&] { find_finished(); });
+        } else {
+            world_.together("looking for finished shards", [&] { find_finished(); });
+            world_.together("reading labels", [&] { scan_labels(); });
+            world_.together("choosing the label scheme", [&] { choose_scheme(); });
+        }
         world_.together("converting", [&] { convert_pending(); });
         merge_refusals();
         for (const auto& text : world_.gather(comparisons_.text())) comparisons_.merge(text);
+        sum_prompts();
         if (!options_.dry_run) gather_shards();
         world_.on_root("finishing", [&] { finish(); });
         return report();
@@ -122,7 +131,8 @@ private:
     void choose_scheme() {
         std::set<int> all;
         for (const auto& [id, values] : values_of_) all.insert(values.begin(), values.end());
-        scheme_ = resolve_scheme(options_.label_scheme, listing_.scheme_hint, all);
+        scheme_ = options_.layout == "prompted" ? prompted_scheme()
+                                                : resolve_scheme(options_.label_scheme, listing_.scheme_hint, all);
         for (const auto& [id, values] : values_of_) {
             std::vector<int> unknown;
             std::set_difference(values.begin(), values.end(), scheme_.values.begin(), scheme_.values.end(),
@@ -132,6 +142,25 @@ private:
                                       "' {0, ", core::join(scheme_.values), "}");
             }
         }
+    }
+
+    /// Decides what prompts call the values that occur.  Values without a name become background, as who says the names wants it.
+    void name_structures() {
+        std::set<int> all;
+        for (const auto& [id, values] : values_of_) all.insert(values.begin(), values.end());
+        auto& names = options_.prompts.structures;
+        if (names.empty()) names = listing_.structures;
+        if (names.empty() && options_.layout == "brats")
+            names = structures_of_scheme(resolve_scheme(options_.label_scheme, listing_.scheme_hint, all).name);
+        std::vector<int> nameless;
+        std::ranges::copy_if(all, std::back_inserter(nameless), [&](int value) { return !names.contains(value); });
+        if (nameless.size() == all.size()) {
+            throw DataError(concat("nothing tells what the label values {", core::join(all),
+                                   "} are called: say it with --structures, such as \"1=liver,2=left lung\""));
+        }
+        if (!nameless.empty())
+            core::log::info("label values ", core::join(nameless), " have no name and become background");
+        scheme_ = prompted_scheme();
     }
 
     void convert_pending() {
@@ -162,6 +191,8 @@ private:
     void convert_case(const CaseFiles& files) {
         CaseData data = build(files);
         if (options_.layout == "xray_ct") comparisons_.add(files, add_views(data, files, options_.views));
+        if (options_.prompts.make) prompt_counts_.add(add_prompts(data, options_.prompts));
+        if (options_.layout == "prompted") prompt_counts_.add(counts_of(data.info.prompts));
         data.info.columns = files.columns;
         data.fingerprint = fingerprint(files, options_);
         if (options_.dry_run) return;
@@ -174,6 +205,7 @@ private:
     }
 
     CaseData build(const CaseFiles& files) const {
+        if (options_.layout == "prompted") return build_prompted_case(files, options_.prompts.modality);
         const auto channels = read_channels(files, options_.spacing_mm);
         std::optional<NiftiImage> label;
         if (files.label) label = read_nifti(*files.label);
@@ -204,6 +236,15 @@ private:
         for (const auto& text : world_.gather(json(refused_).dump(-1, ' ', false, json::error_handler_t::replace))) {
             refused_.merge(json::parse(text).get<std::map<std::string, std::string>>());
         }
+    }
+
+    void sum_prompts() {
+        const auto& own = prompt_counts_;
+        const std::array fields{own.cases, own.cases_without, own.targets, own.questions, own.silent, own.small};
+        const auto sums = world_.sum(std::vector<double>(fields.begin(), fields.end()));
+        std::array<int64_t, 6> all{};
+        std::ranges::transform(sums, all.begin(), [](double sum) { return static_cast<int64_t>(sum); });
+        prompt_counts_ = {all[0], all[1], all[2], all[3], all[4], all[5]};
     }
 
     void gather_shards() {
@@ -262,6 +303,7 @@ private:
             index.views = views_of(listing_, options_.views);
             index.provenance["views"] = options_.views.make ? "made of the CT" : "as the files have them";
         }
+        if (options_.prompts.make) index.provenance["prompts"] = describe(options_.prompts);
         if (!listing_.label.empty()) index.provenance["label"] = listing_.label;
         index.common_grid = {listing_.reference, options_.spacing_mm};
         write_dataset_index(options_.output, index);
@@ -272,6 +314,7 @@ private:
         report.kept = kept_;
         report.converted = static_cast<int64_t>(listing_.cases.size() - refused_.size()) - kept_;
         report.scheme = scheme_.name;
+        report.prompts = prompt_counts_;
         report.views_compared = comparisons_.count();
         report.views_aligned = comparisons_.aligned();
         for (const auto& [id, why] : refused_) report.refused.push_back(concat("case ", id, ": ", why));
@@ -279,13 +322,14 @@ private:
     }
 
     comm::World& world_;
-    const ConvertOptions& options_;
+    ConvertOptions options_;  // with the structures' names, once they are known
     Listing listing_;
-    FinishedShards finished_;                          // only cases that need no conversion
-    std::map<std::string, std::set<int>> values_of_;   // label values but 0, by case
-    std::map<std::string, std::string> refused_;       // id -> why; the same on every rank after `merge_refusals`
+    FinishedShards finished_;  // only cases that need no conversion
+    std::map<std::string, std::set<int>> values_of_;  // label values but 0, by case
+    std::map<std::string, std::string> refused_;  // id -> why; the same on every rank after `merge_refusals`
     std::map<std::string, std::string> new_shards_;  // id -> shard file: this rank's, after `gather_shards` everybody's
     ViewComparisons comparisons_;  // of the cases converted now
+    PromptCounts prompt_counts_;  // of this rank, after `sum_prompts` of all
     LabelScheme scheme_;
     std::map<int, int> translation_;  // of label values; empty: none
     std::unique_ptr<ShardWriter> writer_;

@@ -10,6 +10,7 @@
 
 #include "comm/world.hpp"
 #include "core/geometry.hpp"
+#include "data/build_prompts.hpp"
 #include "data/build_views.hpp"
 #include "data/chunk_codec.hpp"
 #include "data/label_scheme.hpp"
@@ -19,7 +20,7 @@ namespace vox::data {
 
 /// What to convert and how: the command line of convert_dataset.
 struct ConvertOptions {
-    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158, xray_ct, survival
+    std::string layout = "brats";  // brats, msd, nnunet, generic, prostate158, xray_ct, survival, prompted
     std::filesystem::path input, output;
     std::string label_scheme = "auto";  // or generic, or a name that `label_scheme` knows
     Codec codec = Codec::zstd;
@@ -31,6 +32,8 @@ struct ConvertOptions {
     core::Double3 spacing_mm{};  // D,H,W; prostate158: of the stored grid, 0: as T2 has it; xray_ct: of .npy volumes
     ViewOptions views;                           // xray_ct
     SurvivalChoice survival;                     // survival, whose input is a table
+    PromptChoice prompts;                            // brats, msd, nnunet, generic; prompted: the modality
+    std::filesystem::path pictures;                  // prompted: see list_prompted
     int64_t allow_missing = 0;                   // channels that a case may lack; they become 0 everywhere
     bool skip_bad = false;                       // convert the rest where cases are refused
     bool dry_run = false;                        // read and check everything, write nothing
@@ -43,6 +46,7 @@ struct ConvertReport {
     int64_t kept = 0;                  // whole in finished shards of an earlier run
     std::vector<std::string> refused;  // "case X: why", by case
     std::string scheme;
+    PromptCounts prompts;  // of the cases converted now
     int64_t views_compared = 0, views_aligned = 0;  // of the cases converted now: see ViewComparison
 };
 

@@ -29,8 +29,9 @@ Listing list_cases(const ConvertOptions& options) {
     if (options.layout == "xray_ct")
         return list_xray_ct(options.input, options.views.make ? XrayFiles::ct : XrayFiles::ct_and_views);
     if (options.layout == "survival") return list_survival(options.input, options.survival);
-    throw core::UsageError(concat("unknown layout '", options.layout,
-                                  "'.  Known are brats, msd, nnunet, generic, prostate158, xray_ct, survival."));
+    if (options.layout == "prompted") return list_prompted(options.input, options.pictures);
+    throw core::UsageError(concat("unknown layout '", options.layout, "'.  Known are brats, msd, nnunet, generic, ",
+                                  "prostate158, xray_ct, survival, prompted."));
 }
 
 std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
@@ -50,6 +51,13 @@ std::string fingerprint(const CaseFiles& files, const ConvertOptions& options) {
                        core::join(options.spacing_mm));
     }
     if (options.layout == "prostate158") text += concat("|spacing ", core::join(options.spacing_mm));
+    for (const auto& line : files.asked) {
+        add("mask", line.mask, -1);
+        for (const auto& said : {line.question, line.answer, line.position})
+            text += concat('|', said.size(), ' ', said);
+    }
+    if (!files.asked.empty()) text += concat("|modality ", options.prompts.modality);
+    if (options.prompts.make) text += concat("|prompts ", describe(options.prompts));
     for (const auto& [name, value] : files.columns) text += concat("|column ", name, '=', value);
     return hex(xxh3_64(std::string_view(text)));
 }

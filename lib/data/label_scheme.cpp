@@ -65,6 +65,13 @@ LabelScheme generic_scheme(const std::set<int>& values) {
     return scheme;
 }
 
+LabelScheme prompted_scheme() {
+    LabelScheme scheme{"prompted", {}, {}};
+    for (int value = 1; value <= 255; ++value) scheme.values.insert(value);
+    scheme.regions.push_back({"target", scheme.values});
+    return scheme;
+}
+
 bool regions_exclude(const LabelScheme& scheme) {
     std::set<int> seen;
     return std::all_of(scheme.regions.begin(), scheme.regions.end(), [&](const Region& region) {

@@ -18,8 +18,8 @@ struct Region {
 
 /// A named set of label values.  BraTS regions TC, WT, ET overlap: ET within TC within WT.
 struct LabelScheme {
-    std::string name;             // "brats2020", ..., "prostate158_anatomy", "prostate158_tumor", "generic"
-    std::set<int> values;         // allowed values besides 0
+    std::string name;  // "brats2020", ..., "prostate158_anatomy", "prostate158_tumor", "generic", "prompted"
+    std::set<int> values;  // allowed values besides 0
     std::vector<Region> regions;  // network channels in order; for "generic", one region a value
 };
 
@@ -40,6 +40,9 @@ struct LabelTranslation {
 std::optional<LabelTranslation> label_translation(const std::string& name);
 /// A scheme "generic" with one region a value ("label_1", ...).
 LabelScheme generic_scheme(const std::set<int>& values);
+
+/// A scheme "prompted": values 1 to 255 number the targets of a case's prompts, each case for itself; one region, "target", is all of them.
+LabelScheme prompted_scheme();
 
 /// True where every region is one value of its own, so that a voxel is of one region at most and a network may choose among them.
 bool regions_exclude(const LabelScheme& scheme);

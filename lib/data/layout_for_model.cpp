@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/colours.hpp"
 #include "data/layouts.hpp"
 
 namespace vox::data {
@@ -67,6 +68,24 @@ Listing list_flat(const fs::path& input, const std::vector<std::string>& channel
     return listing;
 }
 
+/// Pictures, for models of their channels.
+Listing list_pictures(const fs::path& input, const std::vector<std::string>& channels) {
+    std::map<std::string, CaseFiles> cases;
+    for (const auto& entry : fs::directory_iterator(input)) {
+        if (!entry.is_regular_file() || !is_picture(entry.path())) continue;
+        const std::string id = entry.path().stem().string();
+        if (!cases.emplace(id, picture_case(id, entry.path(), channels)).second)
+            throw DataError(concat(input.string(), ": two pictures are called ", id));
+    }
+    Listing listing{channels, {}, {}};
+    for (auto& [id, one] : cases) listing.cases.push_back(std::move(one));
+    return listing;
+}
+
+bool named_as_colours(const std::vector<std::string>& channels) {
+    return channels == colour_channels(true) || channels == colour_channels(false);
+}
+
 bool named_as_brats(const std::vector<std::string>& channels) {
     constexpr std::array<std::string_view, 4> kNames{"t1", "t1ce", "t2", "flair"};
     return std::all_of(channels.begin(), channels.end(), [&](const std::string& name) {
@@ -79,6 +98,9 @@ bool named_as_brats(const std::vector<std::string>& channels) {
 Listing list_for_model(const fs::path& input, const std::vector<std::string>& channels) {
     if (!fs::is_directory(input)) throw DataError(concat(input.string(), ": is not a folder"));
     if (fs::exists(input / "dataset.json")) return list_msd(input);
+    if (named_as_colours(channels)) {
+        if (Listing pictures = list_pictures(input, channels); !pictures.cases.empty()) return pictures;
+    }
     std::string first_reason;
     if (named_as_brats(channels)) {
         try {

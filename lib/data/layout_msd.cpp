@@ -22,14 +22,30 @@ std::vector<std::string> channel_names(const json& dataset) {
     return names;
 }
 
-/// Task01 is known by the words of its labels, in either direction of the map.
-std::string scheme_hint(const json& dataset) {
+/// Names of label values, as text; the file has them in either direction of the map.
+std::map<std::string, std::string> label_names(const json& dataset) {
     std::map<std::string, std::string> name_of;
     const json labels = dataset.value("labels", json::object());
     for (const auto& [key, value] : labels.items()) {
         if (value.is_string()) name_of[key] = value;
         if (value.is_number_integer()) name_of[std::to_string(value.get<int>())] = key;
     }
+    return name_of;
+}
+
+/// Those of values 1 to 255.
+std::map<int, std::string> structures(const json& dataset) {
+    const auto names = label_names(dataset);
+    std::map<int, std::string> found;
+    for (int value = 1; value <= 255; ++value) {
+        if (const auto name = names.find(std::to_string(value)); name != names.end()) found[value] = name->second;
+    }
+    return found;
+}
+
+/// Task01 is known by the words of its labels.
+std::string scheme_hint(const json& dataset) {
+    auto name_of = label_names(dataset);
     const auto says = [&](const char* value, const char* word) {
         return name_of[value].find(word) != std::string::npos;
     };
@@ -86,6 +102,7 @@ Listing list_msd(const fs::path& input) {
         const json dataset = json::parse(in);
         listing.channels = channel_names(dataset);
         listing.scheme_hint = scheme_hint(dataset);
+        listing.structures = structures(dataset);
         if (fs::is_directory(input / "imagesTr")) cases = from_channel_files(input, listing.channels);
         if (cases.empty()) {
             for (const auto& entry : dataset.at("training")) {

@@ -31,6 +31,14 @@ struct CaseFiles {
     std::vector<ViewFile> views{};  // by name
     std::string split{};           // "train", "val", "test" where the layout decides it, else empty
     std::map<std::string, std::string> columns{};  // what a table says of the case: CaseInfo::columns
+    /// A line of a table that asks for a part of the case's picture.
+    struct AskedLine {
+        std::string place;  // "FILE:LINE", for messages
+        std::filesystem::path mask;
+        std::string question, answer;  // the answer may be empty
+        std::string position;          // what the table says of the part's place; may be empty
+    };
+    std::vector<AskedLine> asked{};  // in the table's order
     std::vector<std::string> missing{};  // channels without a file, where `problem` is this and nothing else
 };
 
@@ -42,6 +50,7 @@ struct Listing {
     std::string scheme_hint;
     /// Layouts whose files lie on grids of their own: the channel onto whose grid all others come.  Empty: one grid a case.
     std::string reference{};
+    std::map<int, std::string> structures{};  // what dataset.json calls label values, without 0
     std::string label{};  // which of several labels was taken, where names tell
     std::map<std::string, std::string> provenance{};  // what dataset.json keeps of how the input was read
     std::vector<std::string> notes{};  // what is worth saying of it
@@ -93,7 +102,15 @@ struct SurvivalChoice {
 /// the others.  A line that cannot be used is a case with a problem.  Throws DataError also for two lines of one name.
 Listing list_survival(const std::filesystem::path& input, const SurvivalChoice& choice);
 
-/// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; a folder with a dataset.json
+/// prompted: a table, .csv or .tsv, a line a question: image_path, image_name, split, question (or description), answer, position,
+/// mask_path, in any case of letters and any order, all but the question and one of the image's optional.  Paths are from
+/// `images`, or the table's folder where it is empty.  A line without a mask_path has its mask where the image is, but that "masks"
+/// stands for "images" in the last folder that has it.  All lines of an image make one case, with one channel, grey, where every
+/// picture of the table is grey, else red, green, blue.  A line that cannot be used is a problem of its case.  Throws DataError
+/// also for two pictures of one name.
+Listing list_prompted(const std::filesystem::path& input, const std::filesystem::path& images);
+
+/// What `infer` takes, for a model with these channels: BraTS names where the channels are BraTS's; pictures where they are colours; a folder with a dataset.json
 /// of MSD or nnU-Net; loose files <id>_0000.nii.gz (nnU-Net) or 4-D <id>.nii.gz (MSD), in the model's order of channels; else a
 /// folder a case.  Throws as the others.
 Listing list_for_model(const std::filesystem::path& input, const std::vector<std::string>& channels);
