@@ -15,7 +15,7 @@ command -v clang++-19 >/dev/null || {
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(safetensors nifti config dataset_index chunk_codec)
+((${#targets[@]})) || targets=(safetensors nifti config dataset_index prompts chunk_codec)
 build="$PWD/build/fuzz"
 findings="$build/findings"
 mkdir -p "$findings"

@@ -19,6 +19,7 @@
 #include "data/shard_fixtures.hpp"
 #include "data/shard_mutator.hpp"
 #include "data/shard_reader.hpp"
+#include "data/stored_prompts.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace vox::test {
@@ -71,7 +72,7 @@ std::string facts(const CaseInfo& info) {
     out << core::join(info.foreground_box.start) << core::join(info.foreground_box.size);
     for (const auto& [value, voxels] : info.label_voxels) out << value << ':' << voxels;
     for (const auto& [name, text] : info.columns) out << name << ':' << text;
-    out << describe(info.views);
+    out << describe(info.views) << prompts_to_text(info.prompts);
     return out.str();
 }
 
@@ -146,7 +147,13 @@ TEST(ShardMutations, AreReadAsTheyWereWrittenOrRefusedByName) {
     const TemporaryFolder folder;
     std::vector<CaseData> cases{make_case("one", VoxelType::int16, 1, {20, 18, 22}),
                                 make_case("two", VoxelType::int16, 2, {20, 18, 22})};
-    for (auto& one : cases) add_views(one, 7, {300, 3});
+    for (auto& one : cases) {
+        add_views(one, 7, {300, 3});
+        one.info.prompts = {PositionSpace::patient,
+                            "CT",
+                            {{2, "liver", {{4, 3, 2}, {5, 6, 7}}, {5, 5, 5}, 3}},
+                            {{0, "Where is the liver?", "There."}, {0, "Segment it.", ""}}};
+    }
     make_dataset(folder.path(), cases);
     const auto shard = folder / shard_name;
     const std::string whole = read_bytes(shard);

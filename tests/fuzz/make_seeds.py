@@ -72,6 +72,16 @@ def config_seeds():
     yield b"checkpoint.every_steps=[1,2]"
 
 
+def prompts_seeds():
+    target = {"value": 1, "structure": "liver", "start": [0, 1, 2], "size": [4, 2, 3], "inside": [1, 1, 3], "position": 3}
+    prompts = {"space": "patient", "modality": "CT",
+               "targets": [target, {**target, "value": 255, "structure": "", "position": -1}],
+               "questions": [{"target": 0, "question": "Where is it?", "answer": "There."},
+                             {"target": 1, "question": "Und d\u00e4s?", "answer": ""}]}
+    yield json.dumps(prompts).encode()
+    yield json.dumps({**prompts, "space": "image"}, ensure_ascii=False).encode()
+
+
 def dataset_index_seeds():
     index = {"format": "voxrank-dataset", "version": 1, "channels": ["t1", "t2"],
              "label_scheme": {"name": "generic", "values": [1, 2], "regions": [{"name": "label_1", "values": [1, 2]}]},
@@ -106,7 +116,7 @@ def chunk_codec_seeds():
 
 def main(folder):
     for name, seeds in (("safetensors", safetensors_seeds), ("nifti", nifti_seeds), ("config", config_seeds),
-                        ("dataset_index", dataset_index_seeds), ("chunk_codec", chunk_codec_seeds)):
+                        ("dataset_index", dataset_index_seeds), ("prompts", prompts_seeds), ("chunk_codec", chunk_codec_seeds)):
         target = folder / name
         target.mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds()):
