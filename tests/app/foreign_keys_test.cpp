@@ -50,6 +50,9 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         {"freeze_epochs", {"5", "5"}},
         {"eval_years", {"[1, 3]", "[1, 3]"}},
         {"backend", {"gloo", "mpi"}},
+        {"use_smart_cache", {"true", "node"}},
+        {"cache_rate", {"0.5", "0.5"}},
+        {"replace_rate", {"0.25", "0.25"}},
     };
     size_t with_a_key = 0;
     for (const auto& foreign : foreign_keys()) {
@@ -60,7 +63,9 @@ TEST(ForeignKeys, MeanTheSameInEverySectionWhereOthersHaveThem) {
         const std::string task = survival                                ? "task: survival\n"
                                  : foreign.key.starts_with("diffusion.") ? "task: synthesis\n"
                                                                          : "";
-        const std::string length = task + (foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n");
+        const std::string smart =
+            foreign.name.ends_with("_rate") && foreign.key == "data." + name ? "use_smart_cache: true\n" : "";
+        const std::string length = task + smart + (foreign.key == "train.epochs" ? "" : "train: {steps: 20}\n");
         std::vector<std::string> places{length + "training: {" + name + ": " + given + "}",
                                         length + name + ": " + given};
         if (foreign.key != "data." + name) places.push_back(length + "data: {" + name + ": " + given + "}");
@@ -77,7 +82,6 @@ distributed: True
 data: {batch_size: 2, num_workers: 8, persistent_workers: False}
 training: {max_epochs: 500, early_stopping_patience: 1000, mixed_precision: True}
 )");
-    EXPECT_EQ(config.task.data.cache, "node");
     EXPECT_EQ(config.distributed, true);
     EXPECT_EQ(config.task.data.batch_size, 2);
     EXPECT_EQ(config.task.data.threads, 8);
@@ -168,6 +172,7 @@ TEST(ForeignOptions, AreUnderstoodAsTheirKeysAre) {
                                             "--backend", "gloo", "--use_smart_cache"});
     EXPECT_EQ(config.train.precision, "bf16");
     EXPECT_EQ(config.comm.backend, "mpi");
+    EXPECT_EQ(config.task.data.cache, "node");
     EXPECT_EQ(config.distributed, true);
     EXPECT_THAT(config.resolved_yaml, testing::Not(HasSubstr("gpus")));
     EXPECT_EQ(configured(kLeast).distributed, std::nullopt) << "a switch that nobody gave";
