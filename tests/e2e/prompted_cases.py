@@ -11,13 +11,13 @@ TINY = {
 }
 
 
-def lesions(cases, size=24):
+def lesions(cases, size=32):
     """NIfTI cases <id>/ct.nii.gz and label.nii.gz."""
     return support.made_once(f"lesions_{cases}_{size}", lambda folder: support.run(
         "make_phantoms", "--layout", "prompted", "--cases", cases, "--size", size, "--output", folder / "nifti")) / "nifti"
 
 
-def shards(cases, split, size=24):
+def shards(cases, split, size=32):
     source = lesions(cases, size)
     return support.made_once(f"lesion_shards_{cases}_{size}_{split}".replace(",", "_"), lambda folder: support.run(
         "convert_dataset", "--layout", "generic", "--input", source, "--output", folder / "shards", "--make-prompts", "--structures", "1=lesion",

@@ -106,7 +106,7 @@ class Asking(support.Case):
         best = max(support.metrics(trained(), "validation").values(), key=lambda line: line["dice"])
         support.run("evaluate", "--run", trained(), "--best", "--data", shards(), "--split", "val", "--output", self.folder / "val")
         figures = json.loads((self.folder / "val" / "metrics.json").read_text())["all_cases"]
-        for name in ("dice", "iou", "dice_worst", "dice_other", "position_accuracy", "answer_match"):
+        for name in ("dice", "iou", "dice_worst", "dice_other", "dice/words", "dice/points", "dice/boxes"):
             self.assertAlmostEqual(best[name], figures[name], places=6, msg=name)
 
     def test_a_prompt_in_words_is_asked_of_every_case(self):

@@ -1,5 +1,5 @@
 #pragma once
-// A small data set whose cases have two things that may be asked for, for tests of prompts.
+// A small data set whose cases have two things that may be asked for, a lesion and a cyst, for tests of prompts.
 
 #include <filesystem>
 #include <string>
@@ -18,7 +18,7 @@ struct Thing {
     int64_t edge = 2;
 };
 
-/// The case's label map and prompts are these things, all called "lesion", on the grid of `size`.
+/// The case's label map and prompts are these things: that of value 2 is called a cyst, others are lesions.
 inline void put_things(data::CaseData& one, const std::vector<Thing>& things) {
     const auto size = one.info.size();
     std::fill(one.label.begin(), one.label.end(), uint8_t{0});
@@ -36,10 +36,11 @@ inline void put_things(data::CaseData& one, const std::vector<Thing>& things) {
                     positions.flat.push_back(static_cast<uint32_t>(flat));
                 }
         const core::Box box{thing.corner, {thing.edge, thing.edge, thing.edge}};
-        components.push_back({"lesion", box, thing.corner});
+        const std::string name = thing.value == 2 ? "cyst" : "lesion";
+        components.push_back({name, box, thing.corner});
         const auto position = data::position_of(box, size, one.info.spacing_mm, data::PositionSpace::patient);
         one.info.prompts.targets.push_back(
-            {thing.value, "lesion", box, thing.corner, position ? data::position_class(*position) : -1});
+            {thing.value, name, box, thing.corner, position ? data::position_class(*position) : -1});
         one.info.label_voxels[static_cast<int>(thing.value)] = thing.edge * thing.edge * thing.edge;
         one.foreground.push_back(std::move(positions));
     }
@@ -49,7 +50,7 @@ inline void put_things(data::CaseData& one, const std::vector<Thing>& things) {
         one.info.prompts.questions.push_back({prompt.component, prompt.question, prompt.answer});
 }
 
-/// Volumes of 8^3 voxels of noise with a lesion on each side; the first `training` cases are for training, two more for validation.
+/// Volumes of 8^3 voxels of noise with one of each; the first `training` cases are for training, two more for validation.
 inline void make_prompted(const std::filesystem::path& folder, int training) {
     std::vector<data::CaseData> cases;
     for (int i = 0; i < training + 2; ++i) {
