@@ -144,10 +144,8 @@ Question Questioner::by_place(const data::CaseInfo& info, PromptForm form, size_
                               const std::array<bool, 3>& flips) const {
     const auto size = info.size();
     const auto& thing = info.prompts.targets.at(target);
-    Question asked{.form = form,
-                   .target = target,
-                   .position = flipped_position(thing.position, flips),
-                   .states_position = true};
+    Question asked{
+        .form = form, .target = target, .position = flipped_position(thing.position, flips), .states_position = true};
     const core::Box voxel{thing.inside, {1, 1, 1}};
     const auto box = data::flipped(form == PromptForm::boxes ? thing.box : voxel, size, flips);
     PromptPoint low{.kind = nn::PointKind::box_low}, high{.kind = nn::PointKind::box_high}, inside;

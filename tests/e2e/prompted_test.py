@@ -1,6 +1,5 @@
 """Segmentation of what a prompt means: training and resume, figures against masks that infer writes, prompts that cannot be."""
 import csv
-import hashlib
 import json
 
 import nibabel
@@ -39,20 +38,19 @@ def dice(one, other):
 
 class Training(support.Case):
     def test_resumed_run_is_the_undisturbed_one(self):
-        run = self.folder / "run"
-        prompted_cases.train(run, shards(), ranks=2, **{"train.steps": 4})
-        support.run("train", "--config", support.BUILD / "e2e" / "nothing.yaml", "--data", shards(), "--run", run,
-                    *support.settings(prompted_cases.TINY), ranks=2)
-        for step, line in support.metrics(trained()).items():
-            self.assertEqual(support.metrics(run)[step]["loss"], line["loss"], step)
-        weights = [hashlib.sha256((support.newest_checkpoint(one) / "model.safetensors").read_bytes()).hexdigest() for one in (run, trained())]
-        self.assertEqual(*weights)
-        self.assertEqual(support.metrics(run, "validation")[8]["dice"], support.metrics(trained(), "validation")[8]["dice"])
+        values = {"train.schedule.name": "constant", "train.ema.enabled": "true", "model.dropout_prob": 0.2, "data.flip_axes": "[0,1,2]"}
+        prompted_cases.train(self.folder / "whole", shards(), ranks=2, **values)
+        for steps in (3, 8):  # an epoch has two
+            prompted_cases.train(self.folder / "parts", shards(), ranks=2, **values, **{"train.steps": steps})
+        for file in ("model", "ema", "optimizer"):
+            whole, parts = ((support.newest_checkpoint(self.folder / run) / f"{file}.safetensors").read_bytes() for run in ("whole", "parts"))
+            self.assertTrue(whole == parts, file)
+        self.assertEqual(*(support.metrics(self.folder / run, "validation")[8]["dice"] for run in ("whole", "parts")))
 
     def test_each_part_of_the_loss_is_logged(self):
-        first = support.metrics(trained())[1]
-        for part in ("bce", "dice", "position", "answer"):
-            self.assertGreater(first[f"loss/{part}"], 0, part)
+        steps = support.metrics(trained()).values()
+        for part in ("bce", "dice", "position", "answer"):  # a step that asked nothing in words has no answer
+            self.assertGreater(sum(step[f"loss/{part}"] for step in steps), 0, part)
 
     def test_wrong_words(self):
         for values, words in (
@@ -125,7 +123,7 @@ class Asking(support.Case):
         self.assertIn("is the most that this network takes", self.infer("--prompt", "Segment the lesion " * 20, expect=65))
         self.assertIn("say what is to be segmented", self.infer("--prompt", "  ", expect=65))
         prompts = self.folder / "prompts.csv"
-        for text, words in (("image_name,question\nlesion_001,Segment the lesion.\n", "did you mean"),
+        for text, words in (("image_name,question\nprompted_0099,Segment the lesion.\n", "did you mean"),
                             ("question,point\nSegment the lesion.,1 2 3\n", "prompts.csv:2: has more than one prompt"),
                             ("question,point\n,1 2\n", "must be 3 numbers"),
                             ("point\n9000 0 0\n", "lies outside of the image"),

@@ -116,8 +116,8 @@ class OutOfFold(support.Case):
         self.assertIn("leave --split out", evaluate(runs(), self.folder, "--split", "test", expect=64))
         self.assertIn("--output", support.run("evaluate", "--run", first, "--run", second, "--data", fold_shards(), expect=64))
         # Without S(t) of every run there are concordances alone.
-        train(self.folder / "late", ranks=2, data=fold_shards(), **{**SETTINGS, "data.fold": 2, "train.validate_every_steps": 0})
-        self.assertIn("Without S(t)", evaluate([first, second, self.folder / "late"], self.folder / "some", "--best"))
+        train(self.folder / "ordered", ranks=2, data=fold_shards(), **{**SETTINGS, "data.fold": 2, "survival.objective": "concordance"})
+        self.assertIn("Without S(t)", evaluate([first, second, self.folder / "ordered"], self.folder / "some", "--best"))
         self.assertNotIn("ibs", figures_of(self.folder / "some"))
         self.assertIn("c_index/folds", figures_of(self.folder / "some"))
 

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         info.prompts = data::prompts_from_text(fuzz::text_of(data, size));
         data::check_prompts(info);
         for (const auto& target : info.prompts.targets) {
-            fuzz::require(info.label_voxels.contains(static_cast<int>(target.value)), "a target is a value of the label");
+            fuzz::require(info.label_voxels.contains(static_cast<int>(target.value)),
+                          "a target is a value of the label");
             for (size_t axis = 0; axis < 3; ++axis) {
                 fuzz::require(target.box.start[axis] >= 0 && target.box.size[axis] >= 1 &&
                                   target.box.start[axis] + target.box.size[axis] <= info.size()[axis],
