@@ -237,29 +237,5 @@ TEST(BuildPrompts, TheLungsOfARealChestLieOnThePatientsSides) {
     EXPECT_EQ(data.stored_labels, (std::map<int, double>{{0, 0}, {1, 1}, {2, 2}}));
 }
 
-TEST(BuildPrompts, TheUpperLobesOfARealChestAreAskedForByThePatientsSides) {
-    const auto file = shared_data() / "ct" / "chest_2p5mm_mask.nii.gz";
-    if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
-    const NiftiImage label = read_nifti(file);
-    CaseData data = build_case("chest", {{"ct", read_nifti(shared_data() / "ct" / "chest_2p5mm.nii.gz")}}, &label);
-    const auto names = chest_structures();
-    std::map<int, std::string> lobes;
-    for (const auto& [value, name] : names)
-        if (name.starts_with("lung_upper_lobe")) lobes[value] = name.ends_with("left") ? "upper left" : "upper right";
-    ASSERT_EQ(lobes.size(), 2U);
-    add_prompts(data, {true, lobes, "CT", 1e5});
-    const auto& prompts = data.info.prompts;
-    ASSERT_EQ(prompts.targets.size(), 2U);
-    for (size_t target = 0; target < 2; ++target) {
-        const auto position = position_of_class(prompts.targets[target].position, PositionSpace::patient);
-        const auto text = position_text(position, PositionSpace::patient, PositionDetail::side);
-        const std::string side = prompts.targets[target].structure == "upper left" ? "left" : "right";
-        EXPECT_THAT(text, HasSubstr("in the " + side + " "));
-        EXPECT_TRUE(std::ranges::any_of(prompts.questions, [&](const PromptQuestion& one) {
-            return one.target == target && one.question == "Segment the structure " + text + ".";
-        })) << text;
-    }
-}
-
 }  // namespace
 }  // namespace vox::test
