@@ -29,7 +29,7 @@ void check_prompts(const data::ShardReader& reader) {
             throw core::DataError(core::concat("case ", info.id,
                                                " has nothing that can be asked for: convert label maps with "
                                                "--make-prompts, or a table of questions with "
-                                               "--layout prompted"));
+                                               "--layout prompted; or take the case out"));
         if (info.prompts.space != first.space)
             throw core::DataError(core::concat("case ", info.id, " is a ",
                                                first.space == data::PositionSpace::image ? "volume" : "picture",
