@@ -11,7 +11,8 @@ namespace vox::app {
 /// One prompt as it was given: words, or a point, or a box; what is not given is empty.
 struct GivenPrompt {
     std::string words;
-    std::vector<double> point_mm;  // x, y, z in RAS mm; of a picture column, row in pixels from its corner, and 0
+    std::vector<double>
+        point_mm;  // x, y, z in RAS mm; of a picture column and row, the first pixel's middle being 0 0, and 0
     std::vector<double> box_mm;  // two opposite corners
     std::string text() const;  // for messages and tables
 };

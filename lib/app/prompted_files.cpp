@@ -51,6 +51,10 @@ tasks::Question question_of(const data::CaseInfo& info, const GivenPrompt& promp
         auto low = place_of(info, prompt.box_mm.data()), high = place_of(info, prompt.box_mm.data() + 3);
         for (size_t axis = 0; axis < 3; ++axis)
             if (low[axis] > high[axis]) std::swap(low[axis], high[axis]);
+        if (predictor.facts().space == data::PositionSpace::image) {  // as deep as the picture
+            low[0] = 0;
+            high[0] = 1;
+        }
         question.points = {{low, nn::PointKind::box_low}, {high, nn::PointKind::box_high}};
     }
     return question;

@@ -7,6 +7,7 @@ import numpy
 import prompted_cases
 import scipy.ndimage
 import support
+from PIL import Image
 
 CASES = 12
 
@@ -137,6 +138,48 @@ class Asking(support.Case):
         return support.made_once("prompted_other_task", lambda folder: support.run(
             "train_brats", "--data", support.phantom_shards(6, 32, split="0.84,0.16,0"), "--run", folder / "run",
             *support.settings({**support.TINY, "train.steps": 1, "train.epochs": 0}))) / "run"
+
+
+class Pictures(support.Case):
+    """Bright discs on noise, one a picture, of different sizes, with a table as PRS-Med's."""
+
+    SIZES = [(40, 56), (48, 48), (64, 40), (56, 72)] * 2
+
+    def setUp(self):
+        super().setUp()
+        random = numpy.random.default_rng(7)
+        lines = ["image_path,image_name,split,question,answer,position"]
+        for folder in ("train_images", "train_masks"):
+            (self.folder / "data" / folder).mkdir(parents=True)
+        for number, (height, width) in enumerate(self.SIZES):
+            at = (height // 4, width // 4 if number % 2 else 3 * width // 4)
+            rows, columns = numpy.mgrid[:height, :width]
+            disc = (rows - at[0]) ** 2 + (columns - at[1]) ** 2 < 36
+            pixels = random.integers(0, 90, (height, width, 3)) + 120 * disc[..., None]
+            name, side = f"polyp_{number}.png", "left" if number % 2 else "right"
+            Image.fromarray(pixels.astype(numpy.uint8)).save(self.folder / "data" / "train_images" / name)
+            Image.fromarray((255 * disc).astype(numpy.uint8)).save(self.folder / "data" / "train_masks" / name)
+            lines.append(f"train_images/{name},{name},{'train' if number < 6 else 'val'},Where is the polyp?,It is in the top {side}.,top {side}")
+        (self.folder / "data" / "table.csv").write_text("\n".join(lines) + "\n")
+
+    def test_from_a_table_to_masks(self):
+        shards, run, masks = (self.folder / name for name in ("shards", "run", "masks"))
+        support.run("convert_dataset", "--layout", "prompted", "--input", self.folder / "data" / "table.csv", "--output", shards)
+        prompted_cases.train(run, shards, ranks=2, **{"data.resize": "[1,32,32]", "data.normalisation": "window", "data.window": "[0,255]",
+                                                      "data.flip_axes": "[1,2]", "prompted_segmentation.prompts": "[words,boxes]"})
+        figures = support.metrics(run, "validation")[8]
+        for name in ("dice/words", "dice/boxes", "position_accuracy", "answer_match"):
+            self.assertIn(name, figures)
+        prompts = self.folder / "prompts.csv"
+        prompts.write_text("image_name,question,box\n" + "".join(
+            f"polyp_{number}.png,Where is the polyp?,\npolyp_{number}.png,,4 4 0 20 20 0\n" for number in range(len(self.SIZES))))
+        support.run("infer", "--run", run, "--input", self.folder / "data" / "train_images", "--output", masks, "--prompts", prompts, ranks=2)
+        self.assertEqual(len(table(masks / "answers.csv")), 2 * len(self.SIZES))
+        for number, (height, width) in enumerate(self.SIZES):
+            for prompt in (1, 2):
+                mask = numpy.asarray(Image.open(masks / f"polyp_{number}_{prompt}.png"))
+                self.assertEqual(mask.shape, (height, width))
+                self.assertLessEqual(set(numpy.unique(mask)), {0, 255})
 
 
 if __name__ == "__main__":
