@@ -8,9 +8,9 @@ import support
 CT, BRAINS = support.REAL_DATA / "ct", support.REAL_DATA / "brain_1mm"
 RECIPE = {
     "task": "prompted_segmentation", "data.resize": "[48,48,48]", "data.batch_size": 4, "data.samples_per_case": 8, "data.threads": 1,
-    "data.flip_probability": 0, "model.dropout_prob": 0, "prompted_segmentor.channels": "[16,32,64]", "prompted_segmentor.token_channels": 96,
+    "data.flip_probability": 0, "model.dropout_prob": 0, "prompted_segmentor.channels": "[8,16,32]", "prompted_segmentor.token_channels": 64,
     "prompted_segmentor.heads": 8, "prompted_segmentation.prompts": "[words,points,boxes]", "train.epochs": 0, "train.clip_norm": 1,
-    "train.optimizer.lr": 2e-3, "train.schedule.min_lr": 1e-5, "train.ema.enabled": "true", "train.ema.decay": 0.98,
+    "train.optimizer.lr": 3e-3, "train.schedule.min_lr": 1e-5, "train.ema.enabled": "true", "train.ema.decay": 0.98, "train.threads_per_rank": 1,
     "train.validate_every_epochs": 0, "train.log_every": 20, "checkpoint.every_steps": 0, "checkpoint.every_minutes": 0,
 }
 
