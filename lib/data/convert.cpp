@@ -53,7 +53,7 @@ NiftiImage empty_label(const NiftiImage& like) {
 class Converter {
 public:
     Converter(comm::World& world, ConvertOptions options) : world_(world), options_(std::move(options)) {
-        if (const auto translation = label_translation(options.label_scheme)) translation_ = translation->values;
+        if (const auto translation = label_translation(options_.label_scheme)) translation_ = translation->values;
     }
 
     ConvertReport run() {
