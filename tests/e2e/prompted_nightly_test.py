@@ -36,7 +36,7 @@ class Overfit(support.Case):
         shutil.copy(CT / "chest_2p5mm.nii.gz", case / "ct.nii.gz")
         shutil.copy(CT / "chest_2p5mm_mask.nii.gz", case / "label.nii.gz")
         figures = self.learnt(case.parent, "2=right kidney,3=left kidney,5=liver,10=left upper lobe,12=right upper lobe,51=heart,52=aorta", "ct",
-                              {"data.normalisation": "window", "data.window": "[-1000,1000]"}, 400)
+                              {"data.normalisation": "window", "data.window": "[-1000,1000]"}, 2000)
         self.assertGreaterEqual(figures["dice"], 0.8)
         self.assertLessEqual(figures["dice_other"], 0.05)
 
@@ -48,7 +48,7 @@ class Overfit(support.Case):
             for channel, file in (("t1ce", "t1ce"), ("flair", "flair"), ("label", "seg")):
                 shutil.copy(BRAINS / name / f"{name}_{file}.nii.gz", case / f"{channel}.nii.gz")
         figures = self.learnt(self.folder / "brains", "1=necrosis,2=oedema,4=enhancing tumour", "t1ce,flair", {
-            "data.normalisation": "zscore_nonzero"}, 400)
+            "data.normalisation": "zscore_nonzero"}, 2000)
         self.assertGreaterEqual(figures["dice"], 0.7)
         self.assertLessEqual(figures["dice_other"], 0.1)
 
