@@ -9,7 +9,10 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/colours.hpp"
 #include "data/csv.hpp"
+#include "data/layouts.hpp"
+#include "data/survival_cells.hpp"
 
 namespace vox::app {
 namespace {
@@ -20,11 +23,6 @@ using core::DataError;
 std::string trimmed(const std::string& text) {
     const auto first = text.find_first_not_of(" \t\r");
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
-std::string in_lower_case(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return text;
 }
 
 /// "12.5 -3 40" as numbers; an empty list for an empty text.
@@ -42,7 +40,7 @@ std::vector<double> numbers_of(const std::string& text, size_t count, const std:
 class Columns {
 public:
     explicit Columns(const data::CsvTable& table) : table_(table) {
-        for (const auto& name : table.header) names_.push_back(in_lower_case(trimmed(name)));
+        for (const auto& name : table.header) names_.push_back(data::plain_word(name));
         if (!find({"question", "prompt", "description"}) && !find({"point"}) && !find({"box"}))
             throw DataError(concat(table.file.string(), ":1: has none of the columns question, point, box; it has ",
                                    core::join(table.header)));
@@ -64,11 +62,10 @@ private:
     std::vector<std::string> names_;
 };
 
-/// "case.png" and "case" mean the same case.
+/// "case.png", "case.nii.gz" and "case" mean the same case.
 std::string case_of(const std::string& name) {
-    for (const std::string_view ending : {".nii.gz", ".nii", ".png", ".jpg", ".jpeg"})
-        if (in_lower_case(name).ends_with(ending)) return name.substr(0, name.size() - ending.size());
-    return name;
+    if (const auto stem = data::volume_stem(name); !stem.empty()) return stem;
+    return data::is_picture(name) ? std::filesystem::path(name).stem().string() : name;
 }
 
 }  // namespace

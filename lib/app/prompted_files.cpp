@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/case_grid.hpp"
+#include "report/figures_table.hpp"
 #include "report/files.hpp"
 #include "report/png.hpp"
 
@@ -60,13 +61,6 @@ tasks::Question question_of(const data::CaseInfo& info, const GivenPrompt& promp
     return question;
 }
 
-std::string csv_cell(const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-    return quoted + '"';
-}
-
 /// mask [D,H,W] bool: of a volume a label map on its files' grid, of a picture one where 255 is inside.
 std::string write_mask(const std::filesystem::path& stem, const data::CaseInfo& info, const at::Tensor& mask,
                        data::PositionSpace space) {
@@ -97,7 +91,7 @@ std::string answer_case(const data::Sample& stored, const ResultFolders& folders
         const std::string name = write_mask(folders.output / stem, info, answer.mask, predictor.facts().space);
         const std::array<std::string, 5> cells{info.id, prompts[i].text(), name,
                                                predictor.position_text(answer.position), answer.words};
-        for (size_t c = 0; c < cells.size(); ++c) lines += concat(c > 0 ? "," : "", csv_cell(cells[c]));
+        for (size_t c = 0; c < cells.size(); ++c) lines += concat(c > 0 ? "," : "", report::csv_cell(cells[c]));
         lines += '\n';
     }
     return lines;

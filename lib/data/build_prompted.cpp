@@ -86,20 +86,6 @@ std::vector<int32_t> read_masks(const CaseFiles& files, Masks& masks) {
     return numbers;
 }
 
-std::vector<PromptTarget> targets_of(const Masks& masks) {
-    const std::vector<std::string> nameless(masks.count());
-    std::vector<PromptTarget> targets;
-    for (const auto& one : prompt_components(masks.numbers(), masks.size(), nameless)) {
-        const auto position = position_of(one.box, masks.size(), {1, 1, 1}, PositionSpace::image);
-        targets.push_back({.value = std::ssize(targets) + 1,
-                           .structure = {},
-                           .box = one.box,
-                           .inside = one.inside,
-                           .position = position ? position_class(*position) : -1});
-    }
-    return targets;
-}
-
 void check_positions(const CaseFiles& files, const std::vector<int32_t>& numbers,
                      const std::vector<PromptTarget>& targets) {
     std::vector<std::string> problems;
@@ -148,7 +134,9 @@ CaseData build_prompted_case(const CaseFiles& files, const std::string& modality
     const auto channels = read_channels(files);
     Masks masks(channels.front().image);
     const auto numbers = read_masks(files, masks);
-    const auto targets = targets_of(masks);
+    const std::vector<std::string> nameless(masks.count());
+    const auto components = prompt_components(masks.numbers(), masks.size(), nameless);
+    const auto targets = targets_of(components, masks.size(), {1, 1, 1}, PositionSpace::image);
     check_positions(files, numbers, targets);
     const NiftiImage label = label_of(masks, channels.front().image);
     CaseData data = build_case(files.id, channels, &label);

@@ -75,14 +75,7 @@ CasePrompts prompts_for(const CaseInfo& info, const Parts& parts, const PromptCh
     for (const uint8_t value : parts.values) names.push_back(choice.structures.at(value));
     CasePrompts prompts{PositionSpace::patient, choice.modality, {}, {}};
     const auto components = prompt_components(parts.numbers, info.size(), names);
-    for (size_t n = 0; n < components.size(); ++n) {
-        const auto position = position_of(components[n].box, info.size(), info.spacing_mm, prompts.space);
-        prompts.targets.push_back({.value = static_cast<int64_t>(n) + 1,
-                                   .structure = components[n].structure,
-                                   .box = components[n].box,
-                                   .inside = components[n].inside,
-                                   .position = position ? position_class(*position) : -1});
-    }
+    prompts.targets = targets_of(components, info.size(), info.spacing_mm, prompts.space);
     for (auto& prompt : prompts_of(components, info.size(), info.spacing_mm, prompts.space, choice.modality))
         prompts.questions.push_back({prompt.component, std::move(prompt.question), std::move(prompt.answer)});
     return prompts;

@@ -72,4 +72,18 @@ std::vector<PromptComponent> prompt_components(std::span<const int32_t> numbers,
     return components;
 }
 
+std::vector<PromptTarget> targets_of(std::span<const PromptComponent> components, const core::Index3& size,
+                                     const core::Double3& spacing_mm, PositionSpace space) {
+    std::vector<PromptTarget> targets;
+    for (const auto& one : components) {
+        const auto position = position_of(one.box, size, spacing_mm, space);
+        targets.push_back({.value = std::ssize(targets) + 1,
+                           .structure = one.structure,
+                           .box = one.box,
+                           .inside = one.inside,
+                           .position = position ? position_class(*position) : -1});
+    }
+    return targets;
+}
+
 }  // namespace vox::data

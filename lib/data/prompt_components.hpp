@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/geometry.hpp"
+#include "data/case_prompts.hpp"
 
 namespace vox::data {
 
@@ -22,5 +23,9 @@ struct PromptComponent {
 /// number beyond the names, or a component without a voxel.
 std::vector<PromptComponent> prompt_components(std::span<const int32_t> numbers, const core::Index3& size,
                                                std::span<const std::string> structures);
+
+/// The components as targets of value 1, 2, ...  Throws as position_of.
+std::vector<PromptTarget> targets_of(std::span<const PromptComponent> components, const core::Index3& size,
+                                     const core::Double3& spacing_mm, PositionSpace space);
 
 }  // namespace vox::data

@@ -36,13 +36,6 @@ void write_text(const std::filesystem::path& file, const std::string& text) {
             core::concat("cannot write ", file.string(), ": is the folder writable and the disk not full?"));
 }
 
-std::string csv_cell(const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + '"';
-}
-
 /// JSON has no infinity.
 void put(Json& object, const std::string& name, double value) {
     object[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
@@ -101,6 +94,13 @@ void write_json(const std::filesystem::path& file, const FiguresTable& table) {
         if (table.names_runs) one["run"] = row.run;
     }
     write_text(file, root.dump(2) + '\n');
+}
+
+std::string csv_cell(const std::string& text) {
+    if (text.find_first_of(",\"\n") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + '"';
 }
 
 void write_csv(const std::filesystem::path& file, const FiguresTable& table) {

@@ -35,6 +35,9 @@ std::string to_text(const FiguresTable& table);
 /// NaN is null; what is infinite too, with its text in a field "<column>.text" after it, as in metrics.jsonl.  Throws WriteError.
 void write_json(const std::filesystem::path& file, const FiguresTable& table);
 
+/// In quotes where it has a comma, a quote or a line's end, as RFC 4180 wants it.
+std::string csv_cell(const std::string& text);
+
 /// A header line, then a line a row; NaN as an empty cell.  Throws WriteError.
 void write_csv(const std::filesystem::path& file, const FiguresTable& table);
 
