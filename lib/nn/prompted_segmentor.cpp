@@ -12,6 +12,16 @@ namespace {
 
 using core::concat;
 
+/// Of prompts.
+TextShape text_shape(const PromptedSegmentorOptions& options) {
+    return {.vocabulary_size = options.vocabulary_size,
+            .most_tokens = options.most_tokens,
+            .channels = options.token_channels,
+            .heads = options.heads,
+            .blocks = options.text_blocks,
+            .dropout_prob = options.dropout_prob};
+}
+
 std::vector<int64_t> voxels_of(const at::Tensor& x) { return x.sizes().slice(2).vec(); }
 
 }  // namespace
@@ -24,7 +34,9 @@ PromptedSegmentor::PromptedSegmentor(const PromptedSegmentorOptions& options, ui
     }
     WeightSource weights(seed);
     build_encoder(communicator, weights);
-    build_language(weights);
+    build_prompt(weights);
+    build_blocks(weights);
+    build_answers(weights);
     build_decoder(communicator, weights);
 }
 
@@ -47,33 +59,40 @@ void PromptedSegmentor::build_encoder(comm::Communicator* communicator, WeightSo
     to_tokens_ = register_module("to_tokens", std::make_shared<Conv3d>(shape, weights));
 }
 
-void PromptedSegmentor::build_language(WeightSource& weights) {
-    const int64_t channels = options_.token_channels, heads = options_.heads;
-    TextShape text{.vocabulary_size = options_.vocabulary_size,
-                   .most_tokens = options_.most_tokens,
-                   .channels = channels,
-                   .heads = heads,
-                   .blocks = options_.text_blocks,
-                   .dropout_prob = options_.dropout_prob};
-    text_ = register_module("text", std::make_shared<TextEncoder>(text, weights));
-    places_ = register_module("places", std::make_shared<FourierFeatures>(channels, weights));
-    points_ = register_module("points", std::make_shared<PointEncoder>(channels, weights));
-    const TransformerBlock::Shape block{.channels = channels,
-                                        .heads = heads,
-                                        .self_attention = false,
-                                        .context_channels = channels,
-                                        .dropout_prob = options_.dropout_prob};
-    const auto list = register_module("fusion", std::make_shared<torch::nn::Module>());
-    for (int64_t i = 0; i < options_.fusion_blocks; ++i) {
-        fusion_.push_back(list->register_module(std::to_string(i), std::make_shared<TransformerBlock>(block, weights)));
-    }
-    fused_norm_ = register_module("fused_norm", std::make_shared<LayerNorm>(channels));
-    position_ = register_module("position",
-                                std::make_shared<PositionHead>(channels, heads, options_.position_classes, weights));
+void PromptedSegmentor::build_prompt(WeightSource& weights) {
+    text_ = register_module("text", std::make_shared<TextEncoder>(text_shape(options_), weights));
+    places_ = register_module("places", std::make_shared<FourierFeatures>(options_.token_channels, weights));
+    points_ = register_module("points", std::make_shared<PointEncoder>(options_.token_channels, weights));
+}
+
+void PromptedSegmentor::build_blocks(WeightSource& weights) {
+    const auto add = [&](const char* name, int64_t count, bool among_themselves) {
+        const TransformerBlock::Shape block{.channels = options_.token_channels,
+                                            .heads = options_.heads,
+                                            .self_attention = among_themselves,
+                                            .context_channels = among_themselves ? 0 : options_.token_channels,
+                                            .dropout_prob = options_.dropout_prob};
+        std::vector<std::shared_ptr<TransformerBlock>> blocks;
+        const auto list = register_module(name, std::make_shared<torch::nn::Module>());
+        for (int64_t i = 0; i < count; ++i) {
+            blocks.push_back(
+                list->register_module(std::to_string(i), std::make_shared<TransformerBlock>(block, weights)));
+        }
+        return blocks;
+    };
+    image_blocks_ = add("image_blocks", options_.image_blocks, true);
+    fusion_ = add("fusion", options_.fusion_blocks, false);
+    fused_norm_ = register_module("fused_norm", std::make_shared<LayerNorm>(options_.token_channels));
+}
+
+void PromptedSegmentor::build_answers(WeightSource& weights) {
+    position_ = register_module("position", std::make_shared<PositionHead>(options_.token_channels, options_.heads,
+                                                                           options_.position_classes, weights));
     if (options_.answer_blocks == 0) return;
-    text.most_tokens = options_.most_answer_tokens;
-    text.blocks = options_.answer_blocks;
-    answer_ = register_module("answer", std::make_shared<AnswerDecoder>(text, weights));
+    TextShape answers = text_shape(options_);
+    answers.most_tokens = options_.most_answer_tokens;
+    answers.blocks = options_.answer_blocks;
+    answer_ = register_module("answer", std::make_shared<AnswerDecoder>(answers, weights));
 }
 
 void PromptedSegmentor::build_decoder(comm::Communicator* communicator, WeightSource& weights) {
@@ -139,6 +158,7 @@ PromptedSegmentor::Fused PromptedSegmentor::fuse(const PromptedInputs& inputs) c
     }
     const auto grid = places_->of_grid({x.size(2), x.size(3), x.size(4)});
     fused.image = to_tokens_->forward(x).flatten(2).transpose(1, 2) + grid;
+    for (const auto& block : image_blocks_) fused.image = block->forward(fused.image, {}, {});
     fused.prompt = read_prompt(inputs);
     const TransformerBlock::Seen seen{.context = fused.prompt.seen.unsqueeze(1).unsqueeze(1)};
     for (const auto& block : fusion_) fused.image = block->forward(fused.image, fused.prompt.values, seen);

@@ -32,8 +32,9 @@ struct PromptedOutputs {
     at::Tensor answer;  // [B,T,vocabulary_size] logits, as AnswerDecoder; undefined where there are no answers
 };
 
-/// Strided convolutions bring the image to tokens, which are added the Fourier features of their places; `fusion_blocks` transformer
-/// blocks let them attend to the words and points of the prompt; a decoder of transposed convolutions brings them back to full size,
+/// Strided convolutions bring the image to tokens, which are added the Fourier features of their places; `image_blocks` transformer
+/// blocks let them attend to each other, as in a vision transformer behind convolutions (Xiao et al. 2021, "Early convolutions help
+/// transformers see better"); `fusion_blocks` let them attend to the words and points of the prompt; a decoder of transposed convolutions brings them back to full size,
 /// with what the encoder had there.  Points are told by the same features as the image's tokens, so that attention can compare
 /// them.  The network sees a whole image, whatever its size: a prompt's sides are those of what it is given, so that no crop
 /// may be taken without its prompt.  Position and answer are read off the fused tokens.
@@ -73,7 +74,9 @@ private:
     };
     void build_encoder(comm::Communicator* communicator, WeightSource& weights);
     void build_decoder(comm::Communicator* communicator, WeightSource& weights);
-    void build_language(WeightSource& weights);
+    void build_prompt(WeightSource& weights);
+    void build_blocks(WeightSource& weights);
+    void build_answers(WeightSource& weights);
     void check_image(const at::Tensor& image) const;
     Tokens read_prompt(const PromptedInputs& inputs) const;
     Fused fuse(const PromptedInputs& inputs) const;
@@ -87,7 +90,7 @@ private:
     std::shared_ptr<FourierFeatures> places_;
     std::shared_ptr<PointEncoder> points_;
     std::shared_ptr<TextEncoder> text_;
-    std::vector<std::shared_ptr<TransformerBlock>> fusion_;
+    std::vector<std::shared_ptr<TransformerBlock>> image_blocks_, fusion_;
     std::shared_ptr<LayerNorm> fused_norm_;
     std::shared_ptr<PositionHead> position_;
     std::shared_ptr<AnswerDecoder> answer_;  // null where there are no answers

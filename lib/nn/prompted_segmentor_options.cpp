@@ -26,6 +26,10 @@ void PromptedSegmentorOptions::read(config::Section& section, const ModelOptions
                   "channels of each level of the encoder, from full size down; each halves the size");
     section.value("token_channels", token_channels, "of the tokens of images, words and points");
     section.value("heads", heads, "of attentions; divides token_channels");
+    section.value(
+        "image_blocks", image_blocks,
+        "blocks in which the image's tokens attend to each other, as in a vision transformer (ViT), before they "
+        "see the prompt; 0: the encoder is convolutions only");
     section.value("fusion_blocks", fusion_blocks, "blocks in which the image's tokens attend to the prompt");
     section.value("text_blocks", text_blocks, "blocks of the encoder of words");
     section.value("answer_blocks", answer_blocks,
@@ -46,7 +50,9 @@ std::string PromptedSegmentorOptions::problem() const {
     for (const auto& [name, count] : counts) {
         if (count < 1) return concat(name, " is ", count, ", it must be 1 or more");
     }
-    if (answer_blocks < 0) return concat("answer_blocks is ", answer_blocks, ", it must be 0 or more");
+    for (const auto& [name, count] : {std::pair{"image_blocks", image_blocks}, {"answer_blocks", answer_blocks}}) {
+        if (count < 0) return concat(name, " is ", count, ", it must be 0 or more");
+    }
     if (channels.size() < 2 || channels.size() > 10) {
         return concat("channels has ", channels.size(), " levels, it must have 2 to 10");
     }

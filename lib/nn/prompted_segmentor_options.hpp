@@ -21,6 +21,7 @@ struct PromptedSegmentorOptions {
     int64_t norm_groups = 8;  // norm: group
     int64_t token_channels = 256;  // of image tokens, words and points; even
     int64_t heads = 8;  // divides token_channels
+    int64_t image_blocks = 0;  // 0: the encoder is convolutions only
     int64_t fusion_blocks = 2;
     int64_t text_blocks = 2;
     int64_t answer_blocks = 2;  // 0: no answers

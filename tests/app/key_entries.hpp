@@ -376,6 +376,8 @@ inline const std::map<std::string, Entry> kEntries{
      {"64", kPrompted, "nn/prompted_segmentor_options_test.cpp", "PromptedSegmentorOptions, EveryKeyArrives"}},
     {"prompted_segmentor.heads",
      {"4", kPrompted, "nn/prompted_segmentor_options_test.cpp", "PromptedSegmentorOptions, EveryKeyArrives"}},
+    {"prompted_segmentor.image_blocks",
+     {"2", kPrompted, "nn/prompted_segmentor_options_test.cpp", "PromptedSegmentorOptions, EveryKeyArrives"}},
     {"prompted_segmentor.fusion_blocks",
      {"1", kPrompted, "nn/prompted_segmentor_options_test.cpp", "PromptedSegmentorOptions, EveryKeyArrives"}},
     {"prompted_segmentor.text_blocks",

@@ -27,13 +27,15 @@ const auto read = test::read_options<Alone>;
 
 TEST(PromptedSegmentorOptions, EveryKeyArrives) {
     const auto o = read(
-        "{channels: [8, 16], token_channels: 64, heads: 4, fusion_blocks: 1, text_blocks: 3, answer_blocks: 0, "
+        "{channels: [8, 16], token_channels: 64, heads: 4, image_blocks: 2, fusion_blocks: 1, text_blocks: 3, "
+        "answer_blocks: 0, "
         "most_tokens: 40, "
         "most_answer_tokens: 24}");
     EXPECT_EQ(o.channels, (std::vector<int64_t>{8, 16}));
     EXPECT_EQ(o.size_divisor(), 2);
     EXPECT_EQ(o.token_channels, 64);
     EXPECT_EQ(o.heads, 4);
+    EXPECT_EQ(o.image_blocks, 2);
     EXPECT_EQ(o.fusion_blocks, 1);
     EXPECT_EQ(o.text_blocks, 3);
     EXPECT_EQ(o.answer_blocks, 0);

@@ -182,6 +182,42 @@ TEST(PromptedSegmentor, TokensKnowTheirPlacesWithoutABorderInSight) {
     EXPECT_GT((middle - middle[0][0]).abs().max().item<double>(), 1e-3 * middle.abs().max().item<double>());
 }
 
+// Blocks of a vision transformer see the whole image, convolutions only what is near.
+TEST_P(Prompted, ImageBlocksSeeTheWholeImage) {
+    auto options = options_;
+    options.norm = "batch";  // in evaluation mode it mixes no voxels
+    const auto change_of_far_corner = [&](int64_t blocks) {
+        options.image_blocks = blocks;
+        PromptedSegmentor network(options, kSeed);
+        network.eval();
+        const at::NoGradGuard no_grad;
+        auto inputs = prompted_inputs(options, 1);
+        inputs.image = inputs.image.repeat({1, 1, 1, 8, 8});
+        const auto before = network.forward(inputs).mask;
+        inputs.image = inputs.image.clone();
+        inputs.image.slice(3, 40).slice(4, 24).neg_();
+        return (network.forward(inputs).mask - before).slice(3, 0, 8).slice(4, 0, 8).abs().max().item<double>();
+    };
+    EXPECT_EQ(change_of_far_corner(0), 0);
+    EXPECT_GT(change_of_far_corner(1), 1e-6);
+}
+
+TEST_P(Prompted, EveryParameterOfImageBlocksLearns) {
+    auto options = options_;
+    options.image_blocks = 2;
+    const PromptedSegmentor network(options, kSeed);
+    network.forward(prompted_inputs(options, 3)).mask.square().sum().backward();
+    size_t found = 0;
+    for (const auto& item : network.named_parameters()) {
+        if (!item.key().starts_with("image_blocks.")) continue;
+        ++found;
+        EXPECT_GT(item.value().grad().abs().sum().item<double>(), 0) << item.key();
+    }
+    EXPECT_EQ(found, 2U * (2 * 2 + 4 * 2 + 2 * 2));  // norms, attention, MLP: weight and bias
+    EXPECT_EQ(PromptedSegmentor(options_, kSeed).parameter_count() + 2 * (12 * 16 * 16 + 13 * 16),
+              network.parameter_count());
+}
+
 TEST(PromptedSegmentor, EachNormBuildsAndWeightsFollowTheSeed) {
     for (const std::string norm : {"group", "instance", "batch"}) {
         auto options = small_prompted(true);
@@ -240,6 +276,7 @@ TEST(PromptedSegmentor, RefusesOptionsThatCannotBeBuilt) {
     EXPECT_THAT(problem([](auto& o) { o.heads = 3; }), HasSubstr("a multiple of heads, 3"));
     EXPECT_THAT(problem([](auto& o) { o.fusion_blocks = 0; }), HasSubstr("fusion_blocks"));
     EXPECT_THAT(problem([](auto& o) { o.text_blocks = 0; }), HasSubstr("text_blocks"));
+    EXPECT_THAT(problem([](auto& o) { o.image_blocks = -1; }), HasSubstr("image_blocks is -1"));
     EXPECT_THAT(problem([](auto& o) { o.answer_blocks = -1; }), HasSubstr("answer_blocks"));
     EXPECT_THAT(problem([](auto& o) { o.dropout_prob = 1; }), HasSubstr("dropout_prob"));
     EXPECT_THAT(problem([](auto& o) { o.vocabulary_size = 3; }), HasSubstr("has no word"));
