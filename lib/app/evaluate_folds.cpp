@@ -5,6 +5,7 @@
 #include "app/opened_run.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "tasks/open_shards.hpp"
 
 namespace vox::app {
 namespace {
@@ -32,7 +33,7 @@ Members read_members(const std::vector<fs::path>& runs, const RunToEvaluate& how
     Members members{runs, {}, {}};
     for (const auto& run : runs) {
         auto trained = tasks::peek_trained(run, how.best);
-        const auto reader = open_shards(how.shards, trained.config);
+        const auto reader = tasks::open_shards(how.shards, trained.config, 0, /*may_lack_column=*/true);
         check_data_set(run, trained.state.manifest.dataset_digest, *reader, how.shards);
         for (const auto& info : reader->cases()) members.splits[info.id].push_back(info.split);
         members.configs.push_back(std::move(trained.config));
@@ -40,18 +41,12 @@ Members read_members(const std::vector<fs::path>& runs, const RunToEvaluate& how
     return members;
 }
 
-std::string first_few(const std::vector<std::string>& names) {
-    constexpr size_t kMost = 20;
-    if (names.size() <= kMost) return core::join(names);
-    return concat(core::join(std::vector(names.begin(), names.begin() + kMost)), " and ", names.size() - kMost,
-                  " more");
-}
-
-/// Cases that test every run are of none.
+/// Cases that test every run are of none; those that every run leaves out neither.
 void check_each_case_once(const Members& members) {
     std::vector<std::string> nowhere, several;
     for (const auto& [id, splits] : members.splits) {
         if (std::ranges::count(splits, "test") == std::ssize(splits)) continue;
+        if (std::ranges::count(splits, "") == std::ssize(splits)) continue;
         std::vector<std::string> own;
         for (size_t i = 0; i < splits.size(); ++i)
             if (splits[i] == "val") own.push_back(members.runs[i].string());
@@ -60,8 +55,8 @@ void check_each_case_once(const Members& members) {
     }
     if (nowhere.empty() && several.empty()) return;
     std::string text = "out of fold every case must validate exactly one run (data.fold_column, data.fold, data.folds)";
-    if (!nowhere.empty()) text += concat("\nvalidate none of the runs: ", first_few(nowhere));
-    if (!several.empty()) text += concat("\nvalidate several: ", first_few(several));
+    if (!nowhere.empty()) text += concat("\nvalidate none of the runs: ", core::join_first(nowhere));
+    if (!several.empty()) text += concat("\nvalidate several: ", core::join_first(several));
     throw DataError(text);
 }
 

@@ -5,6 +5,7 @@
 #include "core/text.hpp"
 #include "data/loader.hpp"
 #include "tasks/make_predictor.hpp"
+#include "tasks/open_shards.hpp"
 #include "train/validation.hpp"
 
 namespace vox::app {
@@ -12,17 +13,11 @@ namespace vox::app {
 using core::concat;
 using core::DataError;
 
-std::unique_ptr<data::ShardReader> open_shards(const std::filesystem::path& shards, const tasks::TaskConfig& config) {
-    auto folds = config.data.fold_choice();
-    folds.may_lack_column = true;
-    return std::make_unique<data::ShardReader>(shards, 0, folds);
-}
-
 OpenedRun open_run(comm::World& world, const RunToEvaluate& what) {
     OpenedRun opened;
     world.together("opening run and shards", [&] {
         opened.trained = tasks::load_trained(what.run, what.best);
-        opened.reader = open_shards(what.shards, opened.trained.config);
+        opened.reader = tasks::open_shards(what.shards, opened.trained.config, 0, /*may_lack_column=*/true);
         if (opened.reader->split(what.split).empty())
             throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
     });

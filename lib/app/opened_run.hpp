@@ -19,9 +19,6 @@ struct OpenedRun {
 /// All ranks.  Throws DataError where there is no such run, or nothing in the split.
 OpenedRun open_run(comm::World& world, const RunToEvaluate& what);
 
-/// The shards with the splits that the run of `config` had of them.  Another data set may lack its column and has its own splits then.
-std::unique_ptr<data::ShardReader> open_shards(const std::filesystem::path& shards, const tasks::TaskConfig& config);
-
 /// What is said about figures of label maps must not be in vain.  Throws UsageError.
 void refuse_label_figures(const RunToEvaluate& what, const tasks::TrainedRun& trained);
 

@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "data/node_cache.hpp"
 #include "tasks/make_task.hpp"
+#include "tasks/open_shards.hpp"
 #include "train/precision.hpp"
 
 namespace vox::app {
@@ -45,9 +46,7 @@ std::string wandb_advice(const RunConfig& config, const std::string& run) {
 std::shared_ptr<const data::ShardReader> open_shared(comm::World& world, const RunConfig& config) {
     if (!config.task.data.shares_cache()) return nullptr;
     std::shared_ptr<data::ShardReader> reader;
-    world.together("opening the data set", [&] {
-        reader = std::make_shared<data::ShardReader>(config.shards, 0, config.task.data.fold_choice());
-    });
+    world.together("opening the data set", [&] { reader = tasks::open_shards(config.shards, config.task); });
     const auto kept = data::share_on_node(*reader, world, config.task.data);
     if (world.is_root()) core::log::info(kept);
     return reader;

@@ -38,6 +38,11 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
     return best;
 }
 
+std::string join_first(std::span<const std::string> names, size_t most) {
+    if (names.size() <= most) return join(names);
+    return concat(join(names.first(most)), " and ", names.size() - most, " more");
+}
+
 std::string human_bytes(double bytes) {
     constexpr std::array<const char*, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;

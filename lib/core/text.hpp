@@ -29,6 +29,9 @@ std::string join(const Range& items, std::string_view separator = ", ") {
     return out.str();
 }
 
+/// "a, b and 5 more": names in a message, which may be many.
+std::string join_first(std::span<const std::string> names, size_t most = 20);
+
 /// The candidate with the smallest edit distance to `word`, or an empty text where none is near (more than half of the
 /// word differs).  For "did you mean ...?".
 std::string nearest(std::string_view word, std::span<const std::string> candidates);

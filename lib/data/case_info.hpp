@@ -74,7 +74,7 @@ struct CaseInfo {
     ViewSet views;
     std::map<std::string, std::string> columns;  // clinical columns, as text
     CasePrompts prompts;  // what may be asked of it
-    std::string split;  // "train", "val", "test"
+    std::string split;  // "train", "val", "test"; empty: it is left out
     core::Index3 size() const { return {shape[1], shape[2], shape[3]}; }
     int64_t channels() const { return shape[0]; }
 };

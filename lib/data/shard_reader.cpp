@@ -161,6 +161,10 @@ ShardReader::~ShardReader() = default;
 
 void ShardReader::keep_in(std::unique_ptr<ChunkStore> store) { state_->chunks.keep_in(std::move(store)); }
 
+void ShardReader::leave_out(std::span<const size_t> cases) {
+    for (const size_t index : cases) state_->cases.at(index).split.clear();
+}
+
 std::vector<StoredArray> ShardReader::arrays() const {
     std::vector<StoredArray> arrays;
     for (size_t i = 0; i < state_->readable.size(); ++i) {

@@ -34,6 +34,8 @@ public:
     explicit ShardReader(const std::filesystem::path& folder, size_t chunk_cache_bytes = 0, const Folds& folds = {});
     /// Before anything is read: this store keeps decoded chunks instead.
     void keep_in(std::unique_ptr<ChunkStore> store);
+    /// Before anything is read: these cases are in no split.
+    void leave_out(std::span<const size_t> cases);
     /// Everything that is chunked, for who plans what to keep.
     std::vector<StoredArray> arrays() const;
     ~ShardReader();

@@ -22,19 +22,22 @@ void add_texts(std::set<std::string>& texts, const data::CasePrompts& prompts) {
     }
 }
 
-void check_prompts(const data::ShardReader& reader) {
-    const auto& first = reader.cases().front().prompts;
+/// Of all cases that have any.
+data::PositionSpace common_space(const data::ShardReader& reader) {
+    const data::CasePrompts* first = nullptr;
     for (const auto& info : reader.cases()) {
-        if (info.prompts.empty())
-            throw core::DataError(core::concat("case ", info.id,
-                                               " has nothing that can be asked for: convert label maps with "
-                                               "--make-prompts, or a table of questions with "
-                                               "--layout prompted; or take the case out"));
-        if (info.prompts.space != first.space)
+        if (info.prompts.empty()) continue;
+        if (first == nullptr) first = &info.prompts;
+        if (info.prompts.space != first->space)
             throw core::DataError(core::concat("case ", info.id, " is a ",
-                                               first.space == data::PositionSpace::image ? "volume" : "picture",
+                                               first->space == data::PositionSpace::image ? "volume" : "picture",
                                                ", others are not: one network takes one kind; convert them apart"));
     }
+    if (first == nullptr)
+        throw core::DataError(
+            "no case of the data set has anything that can be asked for: convert label maps with --make-prompts, or a "
+            "table of questions with --layout prompted");
+    return first->space;
 }
 
 std::set<std::string> words_of_cases(const data::ShardReader& reader, const std::vector<size_t>& cases) {
@@ -74,10 +77,9 @@ nn::PromptedSegmentorOptions PromptedFacts::complete(nn::PromptedSegmentorOption
 }
 
 PromptedFacts prompted_facts(const data::ShardReader& reader) {
-    check_prompts(reader);
     PromptedFacts facts;
     facts.channels = reader.channel_names();
-    facts.space = reader.cases().front().prompts.space;
+    facts.space = common_space(reader);
     std::set<std::string> texts, structures, modalities;
     for (const auto& info : reader.cases()) {
         add_texts(texts, info.prompts);

@@ -24,8 +24,8 @@ struct PromptedFacts {
 };
 
 /// Any rank.  The vocabulary holds the words of all questions and answers of the data set, whatever its splits, and of all templates
-/// with its structures and modalities, so that `infer` may ask what no case was asked.  Throws DataError where cases have nothing that
-/// can be asked for, or are pictures in part.
+/// with its structures and modalities, so that `infer` may ask what no case was asked.  Throws DataError where no case has anything
+/// that can be asked for, or cases are pictures in part.
 PromptedFacts prompted_facts(const data::ShardReader& reader);
 
 /// Words that cases other than `training` have in questions and answers, and those never, in alphabetical order: nothing is learnt of them.

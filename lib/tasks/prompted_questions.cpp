@@ -93,6 +93,11 @@ at::Tensor positions_of(std::span<const Question> questions, at::Device device) 
     return positions.to(device);
 }
 
+bool can_be_asked(const data::CasePrompts& prompts, const PromptedOptions& options) {
+    const bool in_words_only = options.forms() == std::vector{PromptForm::words};
+    return in_words_only ? !prompts.questions.empty() : !prompts.targets.empty();
+}
+
 Questioner::Questioner(const PromptedFacts& facts, const nn::PromptedSegmentorOptions& network,
                        const PromptedOptions& options)
     : facts_(facts), network_(network), forms_(options.forms()), options_(options) {
@@ -115,12 +120,6 @@ void Questioner::check(const data::CaseInfo& info) const {
     } catch (const DataError& error) {
         throw DataError(concat("case ", info.id, ": ", error.what()));
     }
-    const bool in_words_only = forms_ == std::vector{PromptForm::words};
-    if (in_words_only && prompts.questions.empty())
-        throw DataError(
-            concat("case ", info.id,
-                   ": no question in words means one of its things only (two of a kind in one place?): take the case "
-                   "out, or add points or boxes to prompted_segmentation.prompts"));
 }
 
 int64_t Questioner::flipped_position(int64_t position, const std::array<bool, 3>& flips) const {

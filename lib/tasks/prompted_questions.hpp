@@ -42,13 +42,15 @@ at::Tensor answers_of(std::span<const Question> questions, const nn::PromptedSeg
                       at::Device device);
 at::Tensor positions_of(std::span<const Question> questions, at::Device device);
 
+/// Whether something of a case can be asked for: any thing by its place, but in words only what a question means alone.
+bool can_be_asked(const data::CasePrompts& prompts, const PromptedOptions& options);
+
 /// What cases are asked.
 class Questioner {
 public:
     Questioner(const PromptedFacts& facts, const nn::PromptedSegmentorOptions& network, const PromptedOptions& options);
 
-    /// Throws DataError, naming the case, for a question or an answer that does not fit the network, and where none of its things can be
-    /// asked for in some form.
+    /// Throws DataError, naming the case, for a question or an answer that does not fit the network.
     void check(const data::CaseInfo& info) const;
     /// What a training item that is flipped along the axes (D, H, W) is asked: a pure function of its key.  Points lie at PromptTarget::inside.
     Question draw(const data::CaseInfo& info, const ops::RandomKey& key, const std::array<bool, 3>& flips) const;

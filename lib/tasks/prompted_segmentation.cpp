@@ -14,6 +14,7 @@
 #include "loss/dice.hpp"
 #include "loss/token_cross_entropy.hpp"
 #include "tasks/model_checks.hpp"
+#include "tasks/open_shards.hpp"
 #include "train/validation.hpp"
 
 namespace vox::tasks {
@@ -57,7 +58,7 @@ void check_size(const data::Options& options, const nn::PromptedSegmentorOptions
 PromptedSegmentation::PromptedSegmentation(const TaskConfig& config, const TaskContext& context,
                                            comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      shards_(context.opened(config.data)),
+      shards_(context.opened(config)),
       reader_(*shards_),
       facts_(prompted_facts(reader_)),
       fact_texts_(facts_.to_texts()),
@@ -81,6 +82,7 @@ PromptedSegmentation::PromptedSegmentation(const TaskConfig& config, const TaskC
 void PromptedSegmentation::check_cases(const comm::Communicator& comm) const {
     for (const auto& info : reader_.cases()) questioner_.check(info);
     if (comm.rank() > 0) return;
+    if (const auto text = tell_left_out(reader_); !text.empty()) core::log::warning(text);
     core::log::info("words of prompts and answers: ", facts_.vocabulary.size() - core::kEndToken - 1);
     const auto never = words_never_trained(reader_, config_.data.first_cases(reader_.split("train")));
     if (!never.empty())

@@ -14,7 +14,7 @@ namespace vox::tasks {
 
 Segmentation::Segmentation(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      shards_(context.opened(config.data)),
+      shards_(context.opened(config)),
       reader_(*shards_),
       facts_(learnable_regions(reader_, config.loss.exclusive())),
       loss_(config.loss, facts_) {

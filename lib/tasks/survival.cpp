@@ -62,7 +62,7 @@ std::shared_ptr<nn::ResNet3d> make_survival_model(const TaskConfig& config, cons
 Survival::Survival(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
       comm_(comm),
-      shards_(context.opened(config.data)),
+      shards_(context.opened(config)),
       reader_(*shards_),
       training_(config.data.first_cases(reader_.split("train"))) {
     std::vector<std::string> left_out;

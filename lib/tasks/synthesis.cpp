@@ -45,7 +45,7 @@ Places places_of(const at::Tensor& image, const std::vector<int64_t>& targets,
 
 Synthesis::Synthesis(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      shards_(context.opened(config.data)),
+      shards_(context.opened(config)),
       reader_(*shards_),
       facts_(synthesis_facts(reader_, config.synthesis.target)),
       schedule_(config.diffusion.schedule),

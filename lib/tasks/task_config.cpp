@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "nn/make_model.hpp"
+#include "tasks/open_shards.hpp"
 
 namespace vox::tasks {
 namespace {
@@ -183,9 +184,9 @@ void TaskConfig::check_effect(const std::vector<config::KeyRecord>& keys) const 
     }
 }
 
-std::shared_ptr<const data::ShardReader> TaskContext::opened(const data::Options& options) const {
+std::shared_ptr<const data::ShardReader> TaskContext::opened(const TaskConfig& config) const {
     if (reader) return reader;
-    return std::make_shared<const data::ShardReader>(shards, options.cache_bytes(), options.fold_choice());
+    return open_shards(shards, config, config.data.cache_bytes());
 }
 
 }  // namespace vox::tasks

@@ -61,7 +61,7 @@ struct TaskContext {
     std::shared_ptr<const data::ShardReader> reader{};
 
     /// `reader`, or `shards` opened with a cache of this rank.
-    std::shared_ptr<const data::ShardReader> opened(const data::Options& options) const;
+    std::shared_ptr<const data::ShardReader> opened(const TaskConfig& config) const;
 };
 
 }  // namespace vox::tasks

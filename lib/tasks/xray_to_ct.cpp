@@ -23,7 +23,7 @@ namespace vox::tasks {
 
 XrayToCt::XrayToCt(const TaskConfig& config, const TaskContext& context, comm::Communicator& comm)
     : config_(checked(config, context, comm)),
-      shards_(context.opened(config.data)),
+      shards_(context.opened(config)),
       reader_(*shards_),
       facts_(xray_to_ct_facts(reader_, {config.data.window[0], config.data.window[1]},
                               config.xray_to_ct.network.xray.num_views)),

@@ -27,6 +27,9 @@ TEST(Text, HumanUnits) {
 TEST(Text, JoinAndConcat) {
     EXPECT_EQ(join(std::vector<int>{1, 2, 3}, "x"), "1x2x3");
     EXPECT_EQ(concat("a", 1, ' ', 2.5), "a1 2.5");
+    const std::vector<std::string> names{"a", "b", "c"};
+    EXPECT_EQ(join_first(names, 3), "a, b, c");
+    EXPECT_EQ(join_first(names, 2), "a, b and 1 more");
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ class Training(support.Case):
         ):
             self.assertIn(words, prompted_cases.train(self.folder / "run", shards(), expect=78, **values))
         without = support.phantom_shards(6, 32, split="0.84,0.16,0")
-        self.assertIn("has nothing that can be asked for", prompted_cases.train(self.folder / "run", without, expect=65))
+        self.assertIn("no case of the data set has anything that can be asked for", prompted_cases.train(self.folder / "run", without, expect=65))
 
 
 class Asking(support.Case):

@@ -16,6 +16,7 @@
 #include "ops/random_scope.hpp"
 #include "support/temporary_folder.hpp"
 #include "tasks/make_task.hpp"
+#include "tasks/open_shards.hpp"
 #include "tasks/prompted_dataset.hpp"
 #include "tasks/refusal.hpp"
 
@@ -269,6 +270,54 @@ TEST(PromptedSegmentation, WhatCannotBeAskedIsRefused) {
     EXPECT_THROW(predictor.predict(stored), core::UsageError);  // nobody said what
     predictor.set_prompt("Segment the lesion in the left posterior inferior octant.");
     EXPECT_EQ(predictor.predict(stored).label_map.sizes(), at::IntArrayRef({8, 8, 8}));
+}
+
+/// Of eight cases two have no thing at all, and one has things that no question means alone.
+TEST(PromptedSegmentation, CasesWithoutAnythingToAskAreLeftOut) {
+    const test::TemporaryFolder folder;
+    std::vector<data::CaseData> cases;
+    for (int i = 0; i < 8; ++i) {
+        cases.push_back(test::make_case("case_" + std::to_string(i), data::VoxelType::int16,
+                                        static_cast<unsigned>(i) + 1, {8, 8, 8}));
+        if (i == 2 || i == 6) {
+            test::put_things(cases.back(), {});
+        } else {
+            test::put_things(cases.back(), {{1, {0, 1, 1}}, {2, {3, 3, 3}}});
+        }
+        if (i == 1) cases.back().info.prompts.questions.clear();
+    }
+    test::make_dataset(folder.path(), cases);
+    std::string digest;
+    auto index = data::read_dataset_index(folder.path(), digest);
+    for (size_t i = 0; i < 8; ++i) index.cases[i].split = i < 5 ? "train" : "val";
+    data::write_dataset_index(folder.path(), index);
+
+    comm::LocalCommunicator comm(at::kCPU);
+    const auto trained = [&](const std::vector<std::string>& prompts) {
+        const auto config = config_of(prompts);
+        const auto task = make_task(config, {folder.path(), 4, at::kDouble}, comm);
+        std::set<std::string> ids;
+        for (int step = 0; step < 4; ++step) {
+            const auto batch = task->train_data().next(1)[0];
+            ids.insert(batch.case_ids.begin(), batch.case_ids.end());
+            task->loss_sums(batch);
+        }
+        std::vector<std::string> validated;
+        for (const auto& one : task->validation_cases()) {
+            validated.push_back(one.id);
+            EXPECT_FALSE(task->validate_case(one, false).figures.empty());
+        }
+        EXPECT_THAT(validated, ElementsAre("case_5", "case_7"));
+        EXPECT_THAT(
+            tell_left_out(*open_shards(folder.path(), config)),
+            HasSubstr(prompts.size() == 1 ? "3 of 8 cases: case_1, case_2, case_6" : "2 of 8 cases: case_2, case_6"));
+        return ids;
+    };
+    EXPECT_THAT(trained({"words"}), ElementsAre("case_0", "case_3", "case_4"));
+    EXPECT_THAT(trained({"words", "boxes"}), ElementsAre("case_0", "case_1", "case_3", "case_4"));
+    auto other = config_of();
+    other.task = "segmentation";  // has a use for all of them
+    EXPECT_EQ(tell_left_out(*open_shards(folder.path(), other)), "");
 }
 
 TEST(PromptedFacts, ComeBackFromTheCheckpoint) {
