@@ -21,8 +21,9 @@ using namespace test;
 TEST(Hash, IsXxh3OfTheRowMajorBytes) {
     EXPECT_EQ(to_hex(hash_bytes("", 0)), "2d06800538d394c2");  // the published XXH3-64 of nothing
     const at::Tensor volume = ramp({2, 3, 2, 4, 5}, 0);
-    EXPECT_EQ(hash_tensor(volume), hash_tensor(volume.contiguous(at::MemoryFormat::ChannelsLast3d)));
-    EXPECT_NE(hash_tensor(volume), hash_tensor(volume.add(1e-3)));
+    EXPECT_EQ(checkpoint::hash_tensor(volume),
+              checkpoint::hash_tensor(volume.contiguous(at::MemoryFormat::ChannelsLast3d)));
+    EXPECT_NE(checkpoint::hash_tensor(volume), checkpoint::hash_tensor(volume.add(1e-3)));
     EXPECT_EQ(parse_hex(to_hex(0x0123456789abcdefu)), 0x0123456789abcdefu);
     EXPECT_THROW(parse_hex("0123"), DataError);
     EXPECT_THROW(parse_hex("0123456789abcdeg"), DataError);

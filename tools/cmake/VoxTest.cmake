@@ -18,7 +18,7 @@ function(vox_test_program path main)
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} ${main} GTest::gmock GTest::gtest)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   vox_warnings(${target})
-  if(module MATCHES "^(nn|loss|infer|train|tasks)$")  # where nearly every test has a torch::nn::Module
+  if(NOT module MATCHES "^(core|config|report)$")  # which know no LibTorch
     vox_precompile(${target} vox_precompiled_tests)
   endif()
 endfunction()
@@ -60,11 +60,14 @@ function(vox_test_properties test path labels processors timeout)
                        "OMP_NUM_THREADS=1;VOX_SOURCE_DIR=${CMAKE_SOURCE_DIR};VOX_BUILD_DIR=${CMAKE_BINARY_DIR};VOX_PYTHON=${VOX_PYTHON}")
 endfunction()
 
-# add_program_test(<module>/<subject> [LABELS <label>...] [TIMEOUT <s>]): tests/<module>/<subject>_test.py, which starts the built
-# programs.
+# add_program_test(<module>/<subject> [CORES 1] [LABELS <label>...] [TIMEOUT <s>]): tests/<module>/<subject>_test.py, which starts the
+# built programs.  CORES 1: nearly always one process at a time, so that another test may run beside it; else it has both cores.
 function(add_program_test path)
-  cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "CORES;TIMEOUT" "LABELS" ${ARGN})
+  if(NOT arg_CORES)
+    set(arg_CORES 2)
+  endif()
   string(REPLACE "/" "." target ${path})
   add_test(NAME ${target} COMMAND ${VOX_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/${path}_test.py)
-  vox_test_properties(${target} ${path} "program;${arg_LABELS}" 2 "${arg_TIMEOUT}")
+  vox_test_properties(${target} ${path} "program;${arg_LABELS}" ${arg_CORES} "${arg_TIMEOUT}")
 endfunction()
