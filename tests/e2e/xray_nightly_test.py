@@ -72,7 +72,8 @@ class Generalisation(support.Case):
         self.compare({"xray_to_ct.objective": "direct", "train.steps": 600})
 
     def test_mean_of_eight_samples(self):
-        self.compare({"xray_to_ct.objective": "diffusion", "xray_to_ct.samples": 8, "train.steps": 1500})
+        # With a linear schedule four times as many timesteps have so much noise that the X-rays are needed as with a cosine.
+        self.compare({"xray_to_ct.objective": "diffusion", "xray_to_ct.samples": 8, "diffusion.schedule": "linear", "train.steps": 1000})
 
 
 if __name__ == "__main__":
