@@ -21,6 +21,7 @@ RUN = {
 SYNTHESIS = {
     **{key: value for key, value in RUN.items() if not key.startswith("model.")},
     "task": "synthesis",
+    "train.validate_every_epochs": 0,  # at the end alone, which takes as long as the steps
     "model.base_channels": 8,
     "model.channel_multipliers": "[1,2]",
     "model.num_res_blocks": 1,
