@@ -103,7 +103,7 @@ inline void add_views(CaseData& data, unsigned seed, std::array<int64_t, 2> size
               0.0F);  // a chunk that is absent from the second view's
 }
 
-/// All cases in one shard, all in the split "train".
+/// All cases in one shard, each in the split that it says, or else in "train".
 inline void make_dataset(const std::filesystem::path& folder, const std::vector<CaseData>& cases,
                          Codec codec = Codec::zstd, int64_t edge = 16) {
     std::filesystem::create_directories(folder);
@@ -114,7 +114,7 @@ inline void make_dataset(const std::filesystem::path& folder, const std::vector<
     ShardWriter writer(folder / "shard_00000.h5", codec, index.scheme.name, edge);
     for (const auto& one : cases) {
         writer.add(one);
-        index.cases.push_back({one.info.id, "shard_00000.h5", "train"});
+        index.cases.push_back({one.info.id, "shard_00000.h5", one.info.split.empty() ? "train" : one.info.split});
     }
     writer.finish();
     index.shards.push_back({"shard_00000.h5", std::filesystem::file_size(folder / "shard_00000.h5"),

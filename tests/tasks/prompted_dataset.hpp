@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset_index.hpp"
 #include "data/prompt_templates.hpp"
 #include "data/shard_fixtures.hpp"
 
@@ -56,13 +55,10 @@ inline void make_prompted(const std::filesystem::path& folder, int training) {
     for (int i = 0; i < training + 2; ++i) {
         const std::string id = "case_" + std::to_string(10 + i);
         cases.push_back(make_case(id, data::VoxelType::int16, static_cast<unsigned>(i) + 1, {8, 8, 8}));
+        cases.back().info.split = i < training ? "train" : "val";
         put_things(cases.back(), {{1, {i % 2 == 0 ? 0 : 5, 1, 1}}, {2, {5, 5, 4 + i % 3}}});
     }
     make_dataset(folder, cases);
-    std::string digest;
-    auto index = data::read_dataset_index(folder, digest);
-    for (auto& one : index.cases) one.split = std::stoi(one.id.substr(5)) < 10 + training ? "train" : "val";
-    data::write_dataset_index(folder, index);
 }
 
 }  // namespace vox::test

@@ -279,6 +279,7 @@ TEST(PromptedSegmentation, CasesWithoutAnythingToAskAreLeftOut) {
     for (int i = 0; i < 8; ++i) {
         cases.push_back(test::make_case("case_" + std::to_string(i), data::VoxelType::int16,
                                         static_cast<unsigned>(i) + 1, {8, 8, 8}));
+        cases.back().info.split = i < 5 ? "train" : "val";
         if (i == 2 || i == 6) {
             test::put_things(cases.back(), {});
         } else {
@@ -287,10 +288,6 @@ TEST(PromptedSegmentation, CasesWithoutAnythingToAskAreLeftOut) {
         if (i == 1) cases.back().info.prompts.questions.clear();
     }
     test::make_dataset(folder.path(), cases);
-    std::string digest;
-    auto index = data::read_dataset_index(folder.path(), digest);
-    for (size_t i = 0; i < 8; ++i) index.cases[i].split = i < 5 ? "train" : "val";
-    data::write_dataset_index(folder.path(), index);
 
     comm::LocalCommunicator comm(at::kCPU);
     const auto trained = [&](const std::vector<std::string>& prompts) {

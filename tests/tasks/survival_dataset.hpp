@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset_index.hpp"
 #include "data/shard_fixtures.hpp"
 
 namespace vox::test {
@@ -22,14 +21,9 @@ inline void make_people(const std::filesystem::path& folder, const std::vector<P
     for (const auto& person : people) {
         cases.push_back(make_case(person.id, VoxelType::int16, static_cast<unsigned>(cases.size()) + 1, {8, 8, 8}));
         cases.back().info.columns = person.columns;
+        cases.back().info.split = person.split;
     }
     make_dataset(folder, cases);
-    std::string digest;
-    auto index = read_dataset_index(folder, digest);
-    for (size_t i = 0; i < people.size(); ++i)
-        for (auto& one : index.cases)
-            if (one.id == people[i].id) one.split = people[i].split;
-    write_dataset_index(folder, index);
 }
 
 }  // namespace vox::test
