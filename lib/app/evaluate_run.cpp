@@ -5,11 +5,9 @@
 #include "app/opened_run.hpp"
 #include "app/result_files.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/loader.hpp"
 #include "tasks/make_predictor.hpp"
-#include "tasks/open_shards.hpp"
 #include "tasks/prompted_figures.hpp"
 #include "tasks/segmentation_figures.hpp"
 #include "tasks/survival_figures.hpp"
@@ -119,8 +117,6 @@ report::FiguresTable evaluate_prompted(comm::World& world, const RunToEvaluate& 
             std::make_unique<tasks::Questioner>(predictor->facts(), predictor->network(), trained.config.prompted);
         for (const auto& one : cases) questioner->check(reader.cases()[one.index]);
     });
-    const auto left_out = tasks::tell_left_out(reader);
-    if (world.is_root() && !left_out.empty()) core::log::warning(left_out);
     const auto seed = static_cast<uint64_t>(trained.config.seed);
     const auto results = train::figures_of_cases(cases, world, "asking", [&](size_t i) {
         const auto judged = tasks::judge_prompts(reader, cases[i].index, *predictor, *questioner, seed, false);

@@ -2,6 +2,7 @@
 
 #include "app/result_files.hpp"
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/loader.hpp"
 #include "tasks/make_predictor.hpp"
@@ -18,6 +19,8 @@ OpenedRun open_run(comm::World& world, const RunToEvaluate& what) {
     world.together("opening run and shards", [&] {
         opened.trained = tasks::load_trained(what.run, what.best);
         opened.reader = tasks::open_shards(what.shards, opened.trained.config, 0, /*may_lack_column=*/true);
+        const auto left_out = tasks::tell_left_out(*opened.reader);
+        if (world.is_root() && !left_out.empty()) core::log::warning(left_out);
         if (opened.reader->split(what.split).empty())
             throw DataError(concat("the split '", what.split, "' of ", what.shards.string(), " is empty"));
     });

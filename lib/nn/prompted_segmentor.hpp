@@ -34,10 +34,10 @@ struct PromptedOutputs {
 
 /// Strided convolutions bring the image to tokens, which are added the Fourier features of their places; `image_blocks` transformer
 /// blocks let them attend to each other, as in a vision transformer behind convolutions (Xiao et al. 2021, "Early convolutions help
-/// transformers see better"); `fusion_blocks` let them attend to the words and points of the prompt; a decoder of transposed convolutions brings them back to full size,
-/// with what the encoder had there.  Points are told by the same features as the image's tokens, so that attention can compare
-/// them.  The network sees a whole image, whatever its size: a prompt's sides are those of what it is given, so that no crop
-/// may be taken without its prompt.  Position and answer are read off the fused tokens.
+/// transformers see better"); `fusion_blocks` let them attend to the words and points of the prompt; a decoder of transposed convolutions
+/// brings them back to full size, with what the encoder had there.  Points are told by the same features as the image's tokens, so that
+/// attention can compare them.  The network sees a whole image, whatever its size: a prompt's sides are those of what it is given, so
+/// that no crop may be taken without its prompt.  Position and answer are read off the fused tokens.
 class PromptedSegmentor : public torch::nn::Module {
 public:
     /// In training mode, float32, on the host.  The weights are a pure function of `seed`.  `communicator` is for norm sync_batch; it must
